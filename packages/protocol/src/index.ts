@@ -1,0 +1,30 @@
+export type {
+  Carry,
+  Chunk,
+  ClientMessage,
+  Credit,
+  Hello,
+  Ping,
+  Push,
+} from './client-messages.ts'
+export { type CatchUp, type Cursor, commonSeq, type Incarnation } from './cursor.ts'
+export { createClientFrameDecoder, createRelayFrameDecoder, encodeClientMessages, encodeRelayMessages, type FrameDecoder } from './frame.ts'
+export { defaultRelayLimits, type RelayLimits, wireLimits } from './limits.ts'
+export { documentName, isDocumentName, isEntityId, isEntityType, isSpaceName, parseDocumentName } from './names.ts'
+export {
+  type Access,
+  type Ack,
+  accessLevels,
+  type Bye,
+  type CatchUpChanges,
+  type Change,
+  type Changes,
+  type LiveChanges,
+  type Names,
+  type Pong,
+  type Refuse,
+  type RelayMessage,
+  type Welcome,
+} from './relay-messages.ts'
+export { type Connect, closeCodes, type Socket, type SocketHandlers } from './socket.ts'
+export { wireVersion } from './version.ts'
