@@ -1,0 +1,7 @@
+export { encodeStateVector } from './byte-writer.ts'
+export { advanceState, type Cut, cutUpdate } from './cut.ts'
+export { type DeleteSet, deleteSetDifference } from './delete-set.ts'
+export { type DocumentState, decodeStateVector, emptyState, stateOf } from './document-state.ts'
+export { updateLimits } from './limits.ts'
+export { compact, diffForStateVector, emptyUpdate, mergeGrouped } from './merge.ts'
+export { type ValidUpdate, validateUpdate } from './valid-update.ts'
