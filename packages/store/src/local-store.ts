@@ -9,7 +9,9 @@
  * 2. A local update raises its document's pending mark in the very commit that stores it; only
  *    `acknowledged` lowers it, and only for the writer and the numbers it names.
  * 3. A batch that carries the cursor names the one it follows; where another stands, nothing is stored.
- * 4. A snapshot never replaces an update that is still pending.
+ * 4. A snapshot changes nothing about what a document contains: an update that is still pending stays
+ *    beside it, and a snapshot built on another one than the one stored is left out.
+ * 5. Storing again what is stored already, update or acknowledgement, is harmless.
  *
  * It knows nothing of Yjs: updates and snapshots are opaque bytes.
  */
@@ -46,8 +48,13 @@ export interface DocRecord {
   readonly rowRevision: number
   /** Pending mark by writer; empty when the relay has everything. */
   readonly pending: Readonly<Record<string, PendingRange>>
-  /** When the oldest pending update was stored, ms since 1970; null when nothing is pending. */
+  /**
+   * When the oldest pending update was stored, ms since 1970; null when nothing is pending. Once a part is
+   * acknowledged and no other writer has anything pending, it is when that acknowledgement was stored.
+   */
   readonly pendingSinceMs: number | null
+  /** Rises by 1 with each snapshot; 0 for none. */
+  readonly snapshotRevision: number
   /** The last seq of the relay's log that this document is known to be part of; 0 for none. */
   readonly lastSeq: number
   /** The relay lost something of this document: all of it is to be carried back. */
@@ -56,7 +63,7 @@ export interface DocRecord {
   readonly problem: string | null
 }
 
-/** Changes to a `DocRecord` that are not derived from updates or acknowledgements. */
+/** Changes to a `DocRecord` that are not derived from updates or acknowledgements; `lastSeq` may be lowered. */
 export interface DocPatch {
   readonly name: string
   readonly lastSeq?: number
@@ -64,7 +71,10 @@ export interface DocPatch {
   readonly problem?: string | null
 }
 
-/** `upTo` and everything before it of this writer and document is durable at the relay, at `seq` or below. */
+/**
+ * `upTo` and everything before it of this writer and document is durable at the relay, at `seq` or below.
+ * Ignored for a document that is not stored.
+ */
 export interface Acknowledged {
   readonly name: string
   readonly writer: string
@@ -89,14 +99,25 @@ export interface RowWrite extends Row {
   readonly reflects: number
 }
 
-/** Replaces the named updates of a document by one state. */
+/**
+ * Replaces the named updates of a document by one state that contains them and the snapshot before it.
+ *
+ * Left out, with `replaces`, when the stored snapshot is not the one it follows: another tab was faster,
+ * and storing it would lose what that one holds. Whether it was stored is told by `Committed`.
+ */
 export interface SnapshotWrite {
   readonly name: string
   readonly bytes: Uint8Array
+  /** `snapshotRevision` of the document that it was made of. */
+  readonly follows: number
+  /** Those that are still pending stay. */
   readonly replaces: readonly { readonly writer: string; readonly n: number }[]
 }
 
-/** One atomic change of the database. */
+/**
+ * One atomic change of the database. It takes effect in this order: updates, acknowledged, docs, rows,
+ * snapshots. What it refers to, bytes above all, must not be changed afterwards.
+ */
 export interface Batch {
   readonly updates?: readonly StoredUpdate[]
   readonly acknowledged?: readonly Acknowledged[]
@@ -113,6 +134,8 @@ export interface Batch {
 export interface Committed {
   /** The new revision of each document that the batch stored updates of. */
   readonly revisions: ReadonlyMap<string, number>
+  /** Names of the documents whose snapshot was stored. */
+  readonly snapshots: ReadonlySet<string>
 }
 
 /** A document as stored. */
@@ -136,10 +159,11 @@ export interface StoreStatus {
   readonly kind: 'indexeddb' | 'memory'
   /** Why it is memory although a database was asked for. */
   readonly fallback: TidemarkError | null
-  /** What the last commit failed with; null once one succeeds. */
+  /** What the last commit failed with, or why the connection was lost; null once a commit succeeds. */
   readonly problem: TidemarkError | null
 }
 
+/** Reads see every commit whose promise has resolved, and reject with `store/failed` or `store/closed`. */
 export interface LocalStore {
   readonly status: Observable<StoreStatus>
 
@@ -147,11 +171,12 @@ export interface LocalStore {
    * Stores `batch`, whole or not at all. Batches are stored in the order of the calls.
    *
    * @throws {TidemarkError} `store/cursor-moved` when the batch carries a cursor and another stands there;
-   *   `store/full`, `store/failed` or `store/closed` when the database did not take it. Nothing is stored then.
+   *   `store/full`, `store/failed`, `store/blocked` or `store/closed` when the database did not take it.
+   *   Nothing is stored then; later batches are tried all the same, so the caller repeats it before new ones.
    */
   commit(batch: Batch): Promise<Committed>
 
-  /** The named documents, those that exist, in a bounded number of requests whatever their number. */
+  /** The named documents, those that have a record, in a bounded number of requests whatever their number. */
   load(names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>>
 
   /** Documents with a pending mark, oldest first, with the updates behind it. */
@@ -165,7 +190,7 @@ export interface LocalStore {
   rowsBehind(limit: number): Promise<readonly string[]>
   /** Names of up to `limit` documents that are to be carried. */
   carrying(limit: number): Promise<readonly string[]>
-  /** Names of the documents whose `lastSeq` is above `seq`. */
+  /** Names of the documents whose `lastSeq` is above `seq`, in order of it. */
   changedAfter(seq: number): Promise<readonly string[]>
 
   /** The cursor (null before the first) and the values stored under `state`. */

@@ -1,0 +1,20 @@
+export type {
+  Acknowledged,
+  Batch,
+  Committed,
+  DocPatch,
+  DocRecord,
+  Json,
+  LocalStore,
+  OpenStore,
+  PendingDocument,
+  PendingRange,
+  Row,
+  RowWrite,
+  SnapshotWrite,
+  StoredDocument,
+  StoredUpdate,
+  StoreStatus,
+} from './local-store.ts'
+export { createMemoryDatabase, type MemoryDatabase } from './memory-database.ts'
+export { type MemoryFaults, type MemoryStoreOptions, memoryStore } from './memory-store.ts'

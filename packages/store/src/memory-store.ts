@@ -1,0 +1,160 @@
+/**
+ * A `LocalStore` in memory: for tests, for the simulator, and where a browser gives no database.
+ *
+ * It copies what it stores, as a real database does, and can be told to fail.
+ *
+ * Invariant: a commit that a fault stops has written nothing.
+ */
+import { type Clock, createObservable, type ObservableValue, systemClock, TidemarkError, toTidemarkError } from '@tidemark/base'
+import { planBatch, type Write } from './batch-plan.ts'
+import { hasPending, isRowBehind } from './doc-record.ts'
+import type {
+  Batch,
+  Committed,
+  DocRecord,
+  LocalStore,
+  OpenStore,
+  PendingDocument,
+  Row,
+  StoredDocument,
+  StoreStatus,
+} from './local-store.ts'
+import { createMemoryDatabase, type MemoryDatabase, type MemoryTables } from './memory-database.ts'
+import { isPendingUpdate, pendingTotalsOf } from './pending.ts'
+
+/** Ways to make commits late or fail; what a hook throws is what the commit rejects with (`store/failed` if it is not ours). */
+export interface MemoryFaults {
+  /** Called before each commit in its turn; later commits wait for it. */
+  beforeCommit?(batch: Batch): void | Promise<void>
+  /** Called before each single write of a commit. */
+  beforeWrite?(write: Write): void
+}
+
+export interface MemoryStoreOptions {
+  /** Shared by every store opened over it; a new one when left out. */
+  readonly database?: MemoryDatabase
+  readonly clock?: Clock
+  readonly faults?: MemoryFaults
+  /** Shown as `status.fallback`. */
+  readonly fallback?: TidemarkError
+}
+
+/** Opens stores in memory; stores of one space and user that the same `OpenStore` opens share their content. */
+export function memoryStore(options: MemoryStoreOptions = {}): OpenStore {
+  const database = options.database ?? createMemoryDatabase()
+  return async (where) => new MemoryStore(database.tables(where), options)
+}
+
+class MemoryStore implements LocalStore {
+  readonly status: ObservableValue<StoreStatus>
+  readonly #tables: MemoryTables
+  readonly #clock: Clock
+  readonly #faults: MemoryFaults
+  #lastCommit: Promise<unknown> = Promise.resolve()
+  #closed = false
+
+  constructor(tables: MemoryTables, { clock = systemClock, faults = {}, fallback }: MemoryStoreOptions) {
+    this.#tables = tables
+    this.#clock = clock
+    this.#faults = faults
+    this.status = createObservable<StoreStatus>({ kind: 'memory', fallback: fallback ?? null, problem: null })
+  }
+
+  async commit(batch: Batch): Promise<Committed> {
+    this.#assertOpen()
+    const commit = this.#lastCommit.then(() => this.#store(batch))
+    this.#lastCommit = commit.catch(() => undefined) // reason: the caller of that commit has the error
+    return await commit
+  }
+
+  async load(names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>> {
+    this.#assertOpen()
+    const found = new Map<string, StoredDocument>()
+    for (const name of names) {
+      const record = this.#tables.record(name)
+      if (record === undefined) continue
+      found.set(name, { record, snapshot: this.#tables.snapshot(name), updates: this.#tables.updates(name) })
+    }
+    return found
+  }
+
+  async pending(limit: number): Promise<readonly PendingDocument[]> {
+    return this.#pending().slice(0, limit)
+  }
+
+  async pendingTotals(): ReturnType<LocalStore['pendingTotals']> {
+    return pendingTotalsOf(this.#pending())
+  }
+
+  async rows(type: string): Promise<readonly Row[]> {
+    this.#assertOpen()
+    return this.#tables.rows(type).toSorted((a, b) => compare(a.id, b.id))
+  }
+
+  async rowsBehind(limit: number): Promise<readonly string[]> {
+    return this.#names(isRowBehind).slice(0, limit)
+  }
+
+  async carrying(limit: number): Promise<readonly string[]> {
+    return this.#names((record) => record.carry).slice(0, limit)
+  }
+
+  async changedAfter(seq: number): Promise<readonly string[]> {
+    const records = this.#records((record) => record.lastSeq > seq)
+    return records.sort((a, b) => a.lastSeq - b.lastSeq || compare(a.name, b.name)).map(({ name }) => name)
+  }
+
+  async state(): ReturnType<LocalStore['state']> {
+    this.#assertOpen()
+    return { cursor: this.#tables.cursor, values: Object.fromEntries(this.#tables.values) }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#lastCommit
+  }
+
+  async #store(batch: Batch): Promise<Committed> {
+    try {
+      await this.#faults.beforeCommit?.(batch)
+      const { writes, committed } = planBatch(this.#tables, batch, this.#clock.now())
+      for (const write of writes) this.#faults.beforeWrite?.(write)
+      this.#tables.apply(structuredClone(writes))
+      this.#setProblem(null)
+      return committed
+    } catch (error) {
+      const problem = toTidemarkError(error, 'store/failed')
+      if (problem.code !== 'store/cursor-moved') this.#setProblem(problem)
+      throw problem
+    }
+  }
+
+  #setProblem(problem: TidemarkError | null): void {
+    const status = this.status.get()
+    if (status.problem !== problem) this.status.set({ ...status, problem })
+  }
+
+  #pending(): PendingDocument[] {
+    const records = this.#records(hasPending)
+    records.sort((a, b) => Number(a.pendingSinceMs) - Number(b.pendingSinceMs) || compare(a.name, b.name))
+    return records.map((record) => ({ record, updates: this.#tables.updates(record.name).filter(isPendingUpdate(record)) }))
+  }
+
+  #names(matches: (record: DocRecord) => boolean): string[] {
+    return this.#records(matches)
+      .map(({ name }) => name)
+      .sort(compare)
+  }
+
+  #records(matches: (record: DocRecord) => boolean): DocRecord[] {
+    this.#assertOpen()
+    return [...this.#tables.records.values()].filter(matches)
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new TidemarkError('store/closed', 'the store was closed')
+  }
+}
+
+/** The order of IndexedDB's string keys: by UTF-16 code units. */
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
