@@ -63,7 +63,7 @@ export function planBatch(view: DatabaseView, batch: Batch, nowMs: number): Plan
     if (snapshot.follows !== record.snapshotRevision) continue
     records.set(snapshot.name, { ...record, snapshotRevision: record.snapshotRevision + 1 })
     snapshots.add(snapshot.name)
-    writes.push(...snapshotWrites(view, record, snapshot))
+    writes.push(...snapshotWrites(originIn(batch, view), record, snapshot))
   }
   for (const record of records.values()) writes.push({ type: 'record', record })
   for (const { type, id, value } of batch.rows ?? []) writes.push({ type: 'row', row: { type, id, value } })
@@ -102,15 +102,21 @@ function acknowledgedOnly(batch: Batch): Set<string> {
 }
 
 /** An update of unknown origin counts as local: keeping one too many costs space, removing one too many costs an edit. */
-function snapshotWrites(view: DatabaseView, record: DocRecord, { name, bytes, replaces }: SnapshotWrite): Write[] {
+function snapshotWrites(origin: DatabaseView['origin'], record: DocRecord, { name, bytes, replaces }: SnapshotWrite): Write[] {
   const writes: Write[] = [{ type: 'snapshot', name, bytes: trimmed(bytes) }]
   for (const { writer, n } of replaces) {
     const key: UpdateKey = { name, writer, n }
-    const isPending = isWithinMark(record, writer, n) && view.origin(key) !== 'remote'
+    const isPending = isWithinMark(record, writer, n) && origin(key) !== 'remote'
     if (!isPending) writes.push({ type: 'remove-update', key })
   }
   return writes
 }
+
+/** Updates of the batch itself stand before its snapshots. */
+const originIn =
+  (batch: Batch, view: DatabaseView): DatabaseView['origin'] =>
+  (key) =>
+    batch.updates?.find(({ name, writer, n }) => name === key.name && writer === key.writer && n === key.n)?.origin ?? view.origin(key)
 
 const updateWrite = ({ name, writer, n, bytes, origin }: StoredUpdate): Write => ({
   type: 'update',

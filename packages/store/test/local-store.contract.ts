@@ -1,0 +1,18 @@
+import { commitContract } from './contract/commits.ts'
+import type { CreateHarness } from './contract/harness.ts'
+import { modelContract } from './contract/model.ts'
+import { recordContract } from './contract/records.ts'
+
+export type { CreateHarness, InjectedFault, StoreHarness } from './contract/harness.ts'
+
+/**
+ * What every `LocalStore` must do; an adapter's own test file calls this and adds its faults.
+ *
+ * `createHarness` is called for each test and gives a database system of its own. `runs` bounds the
+ * random sequences of batches.
+ */
+export function localStoreContract(name: string, createHarness: CreateHarness, { runs }: { readonly runs: number }): void {
+  commitContract(name, createHarness)
+  recordContract(name, createHarness)
+  modelContract(name, createHarness, runs)
+}
