@@ -8,8 +8,9 @@ type RegisterKey<F extends Fields> = { [K in keyof F]: F[K] extends RegisterFiel
 type TextKey<F extends Fields> = { [K in keyof F]: F[K] extends TextField ? K : never }[keyof F]
 type SharedKey<F extends Fields> = { [K in keyof F]: F[K] extends TextField | RichTextField ? K : never }[keyof F]
 
-type Input<T> = T extends RegisterField<infer I, unknown> ? I : never
-type Output<T> = T extends RegisterField<never, infer O> ? O : never
+type Ends<T> = T extends RegisterField<infer I, infer O> ? { readonly input: I; readonly output: O } : never
+type Input<T> = Ends<T>['input']
+type Output<T> = Ends<T>['output']
 
 type OptionalKey<F extends Fields> = { [K in RegisterKey<F>]: undefined extends Input<F[K]> ? K : never }[RegisterKey<F>]
 
