@@ -1,3 +1,4 @@
+export { deleteLocalData, type IndexedDbStoreOptions, indexedDbStore } from './indexeddb-store.ts'
 export type {
   Acknowledged,
   Batch,
