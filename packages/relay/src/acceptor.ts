@@ -1,0 +1,169 @@
+/**
+ * Takes updates in: validated, cut to what the document lacks, queued for the commit.
+ *
+ * Invariants
+ * 1. What is handed to the log continues the document without a gap, so merging its log in any grouping
+ *    gives the same document.
+ * 2. Nothing is called committed before it is durable, also when its content was known already but is
+ *    still on its way to the log under another's name.
+ * 3. After a failed commit the document's state is forgotten, and the space serves nobody until it has a
+ *    new incarnation.
+ */
+import { type ErrorCode, type TidemarkError, toTidemarkError } from '@tidemark/base'
+import { type Access, isDocumentName } from '@tidemark/protocol'
+import { advanceState, type Cut, cutUpdate, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
+import type { CommitQueue } from './commit-queue.ts'
+import type { DocumentStates, HotDocument } from './document-states.ts'
+import type { RelayBounds } from './limits.ts'
+import type { LogEntry, Place } from './log.ts'
+import type { Space } from './space.ts'
+
+/** Whom a session acts for, and what it may do in its space. */
+export interface Grant {
+  readonly principal: string
+  readonly access: Access
+}
+
+/** An update at the relay's door. */
+export interface Offer {
+  readonly space: Space
+  readonly document: string
+  readonly update: Uint8Array
+  readonly kind: LogEntry['kind']
+  readonly grant: Grant
+  /** The session that brings it. */
+  readonly author: object
+}
+
+/** What became of an offer. */
+export type Outcome =
+  | { readonly type: 'committed'; readonly seq: number }
+  | { readonly type: 'refused'; readonly code: ErrorCode; readonly detail: string }
+  /** The log did not take it; whether it will be read one day is unknown. */
+  | { readonly type: 'failed'; readonly error: TidemarkError }
+
+export interface Acceptor {
+  /** Never rejects. Offers of one document are taken in the order of these calls. */
+  accept(offer: Offer): Promise<Outcome>
+  /** What the relay has of a document, in Yjs's encoding; it includes what is still on its way to the log. */
+  stateVector(space: string, document: string): Promise<Uint8Array>
+  /** Refuses whatever comes from now on as busy; resolves when all earlier offers have their outcome. */
+  close(): Promise<void>
+}
+
+export interface AcceptorOptions {
+  readonly states: DocumentStates
+  readonly queue: CommitQueue
+  readonly bounds: RelayBounds
+}
+
+export function createAcceptor({ states, queue, bounds }: AcceptorOptions): Acceptor {
+  const take = (offer: Offer, valid: ValidUpdate, hot: HotDocument): Promise<Outcome> => {
+    const { space } = offer
+    if (space.failure !== null) return Promise.resolve({ type: 'failed', error: space.failure })
+    const cut = cutUpdate(valid, hot.state)
+    if (cut.type === 'incomplete') return Promise.resolve(incomplete)
+    if (cut.type === 'known') return whenDurable(hot, space.head)
+    const entry = entryOf(offer, cut, hot)
+    advanceState(hot.state, cut)
+    hot.lastCommit = enqueue(offer, entry, hot)
+    states.touched(space.name, offer.document, hot)
+    return whenDurable(hot, 0).then((outcome) => (cut.dropped && outcome.type === 'committed' ? incomplete : outcome))
+  }
+
+  const enqueue = (offer: Offer, entry: LogEntry, hot: HotDocument): Promise<Place> => {
+    hot.inFlight++
+    offer.space.inFlight++
+    return new Promise<Place>((resolve, reject) => {
+      const settle = (): void => {
+        hot.inFlight--
+        offer.space.inFlight--
+      }
+      queue.add({
+        entry,
+        author: offer.author,
+        committed: (place) => {
+          settle()
+          resolve(place)
+        },
+        failed: (error) => {
+          settle()
+          states.drop(entry.space, entry.document)
+          reject(error)
+        },
+      })
+    })
+  }
+
+  const judge = async (offer: Offer): Promise<Outcome> => {
+    const refusal = refuseAtOnce(offer, queue, bounds)
+    if (refusal !== null) return refusal
+    let valid: ValidUpdate
+    try {
+      valid = validateUpdate(offer.update)
+    } catch (error) {
+      return refused('relay/invalid', messageOf(error))
+    }
+    const hot = states.get(offer.space.name, offer.document)
+    if (!(hot instanceof Promise)) return take(offer, valid, hot)
+    try {
+      return await hot.then((loaded) => take(offer, valid, loaded))
+    } catch (error) {
+      return { type: 'failed', error: toTidemarkError(error, 'relay/log-failed') }
+    }
+  }
+
+  const open = new Set<Promise<Outcome>>()
+  let isClosed = false
+  return {
+    accept(offer) {
+      if (isClosed) return Promise.resolve(refused('relay/busy', 'the relay restarts'))
+      const outcome = judge(offer)
+      open.add(outcome)
+      void outcome.then(() => open.delete(outcome))
+      return outcome
+    },
+    async stateVector(space, document) {
+      return encodeStateVector((await states.get(space, document)).state)
+    },
+    async close() {
+      isClosed = true
+      await Promise.all(open)
+    },
+  }
+}
+
+const refused = (code: ErrorCode, detail: string): Outcome => ({ type: 'refused', code, detail })
+
+const incomplete = refused('relay/incomplete', 'the update builds on what the relay lacks')
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** What can be told without looking at the bytes. */
+function refuseAtOnce({ document, update, grant }: Offer, queue: CommitQueue, bounds: RelayBounds): Outcome | null {
+  const { maxUpdateBytes } = bounds.announced
+  if (grant.access !== 'write' && grant.access !== 'decide') return refused('relay/forbidden', `access is ${grant.access}`)
+  if (!isDocumentName(document)) return refused('relay/invalid', 'this is not a document name')
+  if (update.length > maxUpdateBytes) return refused('relay/too-large', `${update.length} bytes where ${maxUpdateBytes} are the limit`)
+  if (queue.queuedBytes + update.length > bounds.maxQueuedBytes) return refused('relay/busy', 'too much waits for the log')
+  return null
+}
+
+function entryOf(offer: Offer, cut: Cut & { readonly type: 'fits' }, hot: HotDocument): LogEntry {
+  const { space, document, kind, grant } = offer
+  const claims = kind === 'push' ? [...cut.clocks.keys()].filter((client) => !hot.state.stateVector.has(client)) : []
+  return { space: space.name, document, update: ownBytes(cut.update), principal: grant.principal, kind, claims }
+}
+
+/** The same bytes without the frame they arrived in, which would otherwise be kept and sent to the log's worker with them. */
+const ownBytes = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice())
+
+/** `committed` once everything accepted of the document so far is durable. */
+async function whenDurable(hot: HotDocument, seq: number): Promise<Outcome> {
+  try {
+    const place = await hot.lastCommit
+    return { type: 'committed', seq: Math.max(seq, place?.seq ?? 0) }
+  } catch (error) {
+    return { type: 'failed', error: toTidemarkError(error, 'relay/log-failed') }
+  }
+}

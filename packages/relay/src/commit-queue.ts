@@ -1,0 +1,117 @@
+/**
+ * Group commit: the batch that forms while the last append runs is the next one.
+ *
+ * Why it exists: an fsync costs the same for one update and for a thousand. There is no timer, so an
+ * idle relay answers after one fsync, and a busy one puts more into each.
+ *
+ * Invariants
+ * 1. One append runs at a time, over all documents and spaces; entries keep their order.
+ * 2. `onCommitted` and `committed` are called only for what is durable, in order.
+ * 3. After a failed append everything that waits for one of its spaces fails too, since it builds on it.
+ */
+import { type TidemarkError, toTidemarkError } from '@tidemark/base'
+import type { RelayBounds } from './limits.ts'
+import type { Log, LogEntry, Place } from './log.ts'
+
+export interface Commit {
+  readonly entry: LogEntry
+  /** The session it came from, so that it is not sent its own bytes. */
+  readonly author: object
+  committed(place: Place): void
+  failed(error: TidemarkError): void
+}
+
+export interface Committed {
+  readonly commit: Commit
+  readonly place: Place
+}
+
+export interface CommitQueue {
+  /** Bytes of updates that wait or are being appended. */
+  readonly queuedBytes: number
+  add(commit: Commit): void
+}
+
+export interface CommitQueueOptions {
+  readonly log: Log
+  readonly bounds: RelayBounds
+  /** Told of each durable batch before its commits are. */
+  readonly onCommitted: (batch: readonly Committed[]) => void
+  /** Told of each failed batch before its commits are. */
+  readonly onFailed: (spaces: ReadonlySet<string>, error: TidemarkError) => void
+}
+
+export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
+  return new Queue(options)
+}
+
+class Queue implements CommitQueue {
+  readonly #options: CommitQueueOptions
+  #waiting: Commit[] = []
+  #queuedBytes = 0
+  #isRunning = false
+
+  constructor(options: CommitQueueOptions) {
+    this.#options = options
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes
+  }
+
+  add(commit: Commit): void {
+    this.#waiting.push(commit)
+    this.#queuedBytes += commit.entry.update.length
+    if (this.#isRunning) return
+    this.#isRunning = true
+    void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    // What arrives in the same turn belongs into the first batch.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) await this.#appendOne(this.#take())
+    this.#isRunning = false
+  }
+
+  async #appendOne(batch: readonly Commit[]): Promise<void> {
+    const { log, onCommitted } = this.#options
+    let places: readonly Place[]
+    try {
+      places = await log.append(batch.map((commit) => commit.entry))
+    } catch (error) {
+      this.#fail(batch, toTidemarkError(error, 'relay/log-failed'))
+      return
+    }
+    this.#release(batch)
+    const committed = batch.map((commit, i) => ({ commit, place: places[i] as Place }))
+    onCommitted(committed)
+    for (const { commit, place } of committed) commit.committed(place)
+  }
+
+  #fail(batch: readonly Commit[], error: TidemarkError): void {
+    const spaces = new Set(batch.map((commit) => commit.entry.space))
+    const later = this.#waiting.filter((commit) => spaces.has(commit.entry.space))
+    this.#waiting = this.#waiting.filter((commit) => !spaces.has(commit.entry.space))
+    const failed = [...batch, ...later]
+    this.#release(failed)
+    this.#options.onFailed(spaces, error)
+    for (const commit of failed) commit.failed(error)
+  }
+
+  #take(): readonly Commit[] {
+    const { maxBatchItems, maxBatchBytes } = this.#options.bounds
+    let count = 0
+    let bytes = 0
+    for (const { entry } of this.#waiting) {
+      if (count > 0 && (count >= maxBatchItems || bytes + entry.update.length > maxBatchBytes)) break
+      count++
+      bytes += entry.update.length
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  #release(commits: readonly Commit[]): void {
+    for (const { entry } of commits) this.#queuedBytes -= entry.update.length
+  }
+}

@@ -1,0 +1,18 @@
+export type { Grant } from './acceptor.ts'
+export { defaultRelayBounds, type RelayBounds } from './limits.ts'
+export type {
+  ChangedDocument,
+  ChangedDocumentsPage,
+  ChangesPage,
+  LoadedDocument,
+  Log,
+  LogEntry,
+  LoggedUpdate,
+  Place,
+  ReadLimits,
+  SpaceHistory,
+} from './log.ts'
+export type { RelayLogger } from './logger.ts'
+export { createMemoryDisk, createMemoryLog, type MemoryDisk, type MemoryLogOptions } from './memory-log.ts'
+export { anonymous, type ConnectionInfo, createRelay, type Relay, type RelayFigures, type RelayOptions } from './relay.ts'
+export type { StockTarget } from './stock-session.ts'

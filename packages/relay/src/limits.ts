@@ -1,0 +1,78 @@
+/**
+ * Every bound of the relay that the wire does not announce, named in one place.
+ *
+ * What a client is told (`RelayLimits` of the protocol) stands in `announced`; the rest is the relay's own
+ * protection. An operator may change any of them.
+ */
+import { defaultRelayLimits, type RelayLimits, wireLimits } from '@tidemark/protocol'
+
+export interface RelayBounds {
+  /** What `welcome` announces. */
+  readonly announced: RelayLimits
+  /** Updates in one append; also documents in one live frame, so never above the wire's `maxItems`. */
+  readonly maxBatchItems: number
+  /** Bytes of updates in one append, except that one update always fits. */
+  readonly maxBatchBytes: number
+  /** Bytes of updates that wait for a commit, over all sessions; beyond it pushes are refused as busy. */
+  readonly maxQueuedBytes: number
+  /** Bytes of one session's pushes that wait for a commit; beyond it they are refused as busy. */
+  readonly maxSessionQueuedBytes: number
+  /** Document states kept in memory to judge pushes by. */
+  readonly maxHotDocuments: number
+  /** Estimated bytes of those states. */
+  readonly maxHotBytes: number
+  /** Commits kept in memory per space for live readers. */
+  readonly maxRingItems: number
+  /** Bytes of updates in those commits. */
+  readonly maxRingBytes: number
+  /** A reader further behind than this many places catches up by document instead of following commit by commit. */
+  readonly maxLiveLag: number
+  /** Bytes read from the log for one session at a time. */
+  readonly maxPageBytes: number
+  /** Updates or documents read from the log for one session at a time. */
+  readonly maxPageItems: number
+  /** Credit that a client can have at a time, whatever it grants. */
+  readonly maxCreditBytes: number
+  /** A session whose socket holds more unsent bytes than this is not fed until they are gone. */
+  readonly highWaterBytes: number
+  /** A session whose socket holds more unsent bytes than this is closed: it answers nothing and reads nothing. */
+  readonly maxBufferedBytes: number
+  /** How often a session over its high water is looked at again. */
+  readonly drainCheckMs: number
+  /** Spaces open at a time; beyond it a `hello` is answered with `relay/limit`. */
+  readonly maxSpaces: number
+  /** Spaces kept open without a session. */
+  readonly maxIdleSpaces: number
+  /** Awareness states that one session may own in one document. */
+  readonly maxAwarenessStates: number
+  /** Bytes of one awareness message. */
+  readonly maxAwarenessBytes: number
+  /** When clients are told to come back after a stop: spread evenly from `restartMinMs` over `restartSpreadMs`. */
+  readonly restartMinMs: number
+  readonly restartSpreadMs: number
+}
+
+export const defaultRelayBounds: RelayBounds = {
+  announced: defaultRelayLimits,
+  maxBatchItems: Math.min(2_048, wireLimits.maxItems),
+  maxBatchBytes: 8 << 20,
+  maxQueuedBytes: 256 << 20,
+  maxSessionQueuedBytes: 64 << 20,
+  maxHotDocuments: 20_000,
+  maxHotBytes: 64 << 20,
+  maxRingItems: 1_024,
+  maxRingBytes: 4 << 20,
+  maxLiveLag: 10_000,
+  maxPageBytes: 512 << 10,
+  maxPageItems: 1_024,
+  maxCreditBytes: 64 << 20,
+  highWaterBytes: 1 << 20,
+  maxBufferedBytes: 32 << 20,
+  drainCheckMs: 50,
+  maxSpaces: 10_000,
+  maxIdleSpaces: 256,
+  maxAwarenessStates: 16,
+  maxAwarenessBytes: 64 << 10,
+  restartMinMs: 500,
+  restartSpreadMs: 5_000,
+}

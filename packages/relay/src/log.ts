@@ -1,0 +1,114 @@
+/**
+ * The log: the relay's ordered, durable record of every space, as a port.
+ *
+ * Why it exists: acknowledging means durable, and that one promise is kept here and nowhere else.
+ * Every adapter passes `test/log.contract.ts`.
+ *
+ * Invariants
+ * 1. When `append` resolves, all of its batch is on stable storage; when it rejects, none of it can be read.
+ * 2. `seq` rises per space and becomes visible in rising order; it need not be contiguous.
+ * 3. A document keeps its number, and numbers rise from 1 per space.
+ * 4. Every opening of the storage begins an incarnation in each space it touches, so that no restore and
+ *    no copy of files goes unnoticed.
+ * 5. Each document's updates, in order, have no gap: the caller cut them (`@tidemark/updates`).
+ *
+ * It judges no update and knows no session.
+ */
+import type { Incarnation } from '@tidemark/protocol'
+
+/** One update to be made durable. */
+export interface LogEntry {
+  readonly space: string
+  readonly document: string
+  /** V1, cut to what the document lacks. */
+  readonly update: Uint8Array
+  /** Who brought it. */
+  readonly principal: string
+  /** `push`: the principal's own edits; `carry`: handed on, whoever made them. */
+  readonly kind: 'push' | 'carry'
+  /** Client ids that become `principal`'s with this commit, unless they belong to someone already. */
+  readonly claims: readonly number[]
+}
+
+/** Where an update stands. */
+export interface Place {
+  readonly seq: number
+  /** The document's number in its space. */
+  readonly number: number
+}
+
+export interface SpaceHistory {
+  /** In the order they were lived through; the last one is current. */
+  readonly incarnations: readonly Incarnation[]
+  readonly head: number
+}
+
+/** How much one read may take; at least one item is always read, however large. */
+export interface ReadLimits {
+  readonly maxItems: number
+  readonly maxBytes: number
+}
+
+export interface LoggedUpdate {
+  readonly seq: number
+  readonly number: number
+  readonly document: string
+  readonly update: Uint8Array
+}
+
+/** Updates in order of `seq`, and the position behind them. */
+export interface ChangesPage {
+  readonly updates: readonly LoggedUpdate[]
+  /** Everything up to here has been read; the log's head when nothing is left. */
+  readonly seq: number
+}
+
+export interface ChangedDocument {
+  readonly number: number
+  readonly document: string
+  /** Everything after `from` merged, or the full state when some of it was compacted away. */
+  readonly update: Uint8Array
+}
+
+/** Documents in order of number. */
+export interface ChangedDocumentsPage {
+  readonly documents: readonly ChangedDocument[]
+  /** Every changed document up to this number has been listed. */
+  readonly last: number
+  readonly done: boolean
+}
+
+/** A document with everything the log has of it. */
+export interface LoadedDocument {
+  readonly number: number
+  /** The place of its last update. */
+  readonly seq: number
+  /** All updates merged. */
+  readonly update: Uint8Array
+}
+
+/** What failures look like: every method rejects with `relay/log-failed`. */
+export interface Log {
+  /** The space's history; the first call for a space in this opening of the log begins an incarnation. */
+  open(space: string): Promise<SpaceHistory>
+  /** Begins another incarnation, as is due after a failed append. */
+  renew(space: string): Promise<SpaceHistory>
+  /** Stores the batch, whole or not at all; resolves in the batch's order. Its spaces were opened. */
+  append(batch: readonly LogEntry[]): Promise<readonly Place[]>
+  /** What follows `after` in order of `seq`; `compacted` when some of it can only be had by document. */
+  changes(space: string, after: number, limits: ReadLimits): Promise<ChangesPage | 'compacted'>
+  /** The documents numbered above `afterNumber` that changed after `from`. */
+  changedDocuments(space: string, from: number, afterNumber: number, limits: ReadLimits): Promise<ChangedDocumentsPage>
+  /** Null when the space has no such document. */
+  load(space: string, document: string): Promise<LoadedDocument | null>
+  /** Who owns which of these client ids; those that nobody owns are missing. */
+  claims(space: string, clients: readonly number[]): Promise<ReadonlyMap<number, string>>
+  /**
+   * Replaces what the log has of a document by one re-encoded state.
+   *
+   * Updates appended meanwhile survive. Deleted content is gone afterwards.
+   */
+  compact(space: string, document: string): Promise<void>
+  /** Finishes what was begun, then refuses everything; idempotent. */
+  close(): Promise<void>
+}

@@ -1,0 +1,208 @@
+/**
+ * A log in memory, for tests and for the simulator.
+ *
+ * A `MemoryDisk` is what survives: several logs may be opened over one, one after the other, and
+ * `structuredClone` of it is a backup. Faults are injected by hooks around the moment of commit.
+ */
+import { type Random, randomId, TidemarkError, toTidemarkError } from '@tidemark/base'
+import type { Incarnation } from '@tidemark/protocol'
+import { compact, mergeGrouped } from '@tidemark/updates'
+import type {
+  ChangedDocument,
+  ChangedDocumentsPage,
+  ChangesPage,
+  LoadedDocument,
+  Log,
+  LogEntry,
+  LoggedUpdate,
+  Place,
+  ReadLimits,
+  SpaceHistory,
+} from './log.ts'
+
+interface StoredDocument {
+  readonly number: number
+  readonly name: string
+  lastSeq: number
+  snapshot: { readonly seq: number; readonly update: Uint8Array } | null
+}
+
+interface StoredSpace {
+  head: number
+  /** Places up to here may have been folded into snapshots. */
+  floor: number
+  incarnations: Incarnation[]
+  documents: Map<string, StoredDocument>
+  rows: (LoggedUpdate & { readonly principal: string; readonly kind: LogEntry['kind'] })[]
+  claims: Map<number, string>
+}
+
+/** What a memory log keeps; plain data. */
+export interface MemoryDisk {
+  readonly spaces: Map<string, StoredSpace>
+}
+
+export const createMemoryDisk = (): MemoryDisk => ({ spaces: new Map() })
+
+export interface MemoryLogOptions {
+  readonly random: Random
+  readonly disk?: MemoryDisk
+  /** Runs before a batch is stored; what it throws fails the append with nothing stored. */
+  readonly beforeCommit?: (batch: readonly LogEntry[]) => void | Promise<void>
+  /** Runs when a batch is stored; what it throws fails the append although everything is stored. */
+  readonly afterCommit?: (batch: readonly LogEntry[]) => void | Promise<void>
+}
+
+export function createMemoryLog(options: MemoryLogOptions): Log {
+  return new MemoryLog(options)
+}
+
+class MemoryLog implements Log {
+  readonly #options: MemoryLogOptions
+  readonly #disk: MemoryDisk
+  readonly #touched = new Set<string>()
+  #tail: Promise<unknown> = Promise.resolve()
+  #isClosed = false
+
+  constructor(options: MemoryLogOptions) {
+    this.#options = options
+    this.#disk = options.disk ?? createMemoryDisk()
+  }
+
+  async open(name: string): Promise<SpaceHistory> {
+    this.#assertOpen()
+    return this.#touched.has(name) ? historyOf(this.#space(name)) : this.renew(name)
+  }
+
+  async renew(name: string): Promise<SpaceHistory> {
+    this.#assertOpen()
+    this.#touched.add(name)
+    const space = this.#disk.spaces.get(name) ?? emptySpace()
+    this.#disk.spaces.set(name, space)
+    space.incarnations.push({ id: randomId(this.#options.random), first: space.head + 1 })
+    return historyOf(space)
+  }
+
+  append(batch: readonly LogEntry[]): Promise<readonly Place[]> {
+    const appended = this.#tail.then(() => this.#append(batch))
+    this.#tail = appended.catch(() => undefined)
+    return appended
+  }
+
+  async changes(name: string, after: number, limits: ReadLimits): Promise<ChangesPage | 'compacted'> {
+    const space = this.#space(name)
+    if (after < space.floor) return 'compacted'
+    const first = space.rows.findIndex((row) => row.seq > after)
+    const left = first < 0 ? [] : space.rows.slice(first)
+    const updates = takeWithin(left, limits)
+    const isAll = updates.length === left.length
+    return { updates, seq: isAll ? Math.max(after, space.head) : (updates.at(-1)?.seq ?? after) }
+  }
+
+  async changedDocuments(name: string, from: number, afterNumber: number, limits: ReadLimits): Promise<ChangedDocumentsPage> {
+    const space = this.#space(name)
+    const changed = [...space.documents.values()].filter((one) => one.number > afterNumber && one.lastSeq > from)
+    const listed: ChangedDocument[] = []
+    let bytes = 0
+    for (const document of changed) {
+      const update = mergeGrouped(updatesAfter(space, document, from))
+      if (listed.length > 0 && (listed.length >= limits.maxItems || bytes + update.length > limits.maxBytes)) break
+      listed.push({ number: document.number, document: document.name, update })
+      bytes += update.length
+    }
+    return { documents: listed, last: listed.at(-1)?.number ?? afterNumber, done: listed.length === changed.length }
+  }
+
+  async load(name: string, documentName: string): Promise<LoadedDocument | null> {
+    const space = this.#space(name)
+    const document = space.documents.get(documentName)
+    if (document === undefined) return null
+    return { number: document.number, seq: document.lastSeq, update: mergeGrouped(updatesAfter(space, document, 0)) }
+  }
+
+  async claims(name: string, clients: readonly number[]): Promise<ReadonlyMap<number, string>> {
+    const space = this.#space(name)
+    return new Map(
+      clients.flatMap((client) => {
+        const principal = space.claims.get(client)
+        return principal === undefined ? [] : [[client, principal] as const]
+      }),
+    )
+  }
+
+  async compact(name: string, documentName: string): Promise<void> {
+    const space = this.#space(name)
+    const document = space.documents.get(documentName)
+    if (document === undefined || document.snapshot?.seq === document.lastSeq) return
+    document.snapshot = { seq: document.lastSeq, update: compact(updatesAfter(space, document, 0)) }
+    space.floor = Math.max(space.floor, document.lastSeq)
+    space.rows = space.rows.filter((row) => row.number !== document.number)
+  }
+
+  async close(): Promise<void> {
+    await this.#tail
+    this.#isClosed = true
+  }
+
+  async #append(batch: readonly LogEntry[]): Promise<readonly Place[]> {
+    this.#assertOpen()
+    try {
+      await this.#options.beforeCommit?.(batch)
+      for (const entry of batch) this.#space(entry.space)
+      const places = batch.map((entry) => this.#store(entry))
+      await this.#options.afterCommit?.(batch)
+      return places
+    } catch (error) {
+      throw toTidemarkError(error, 'relay/log-failed')
+    }
+  }
+
+  #store(entry: LogEntry): Place {
+    const space = this.#space(entry.space)
+    let document = space.documents.get(entry.document)
+    if (document === undefined) {
+      document = { number: space.documents.size + 1, name: entry.document, lastSeq: 0, snapshot: null }
+      space.documents.set(entry.document, document)
+    }
+    const seq = ++space.head
+    document.lastSeq = seq
+    const { update, principal, kind } = entry
+    space.rows.push({ seq, number: document.number, document: entry.document, update: update.slice(), principal, kind })
+    for (const client of entry.claims) if (!space.claims.has(client)) space.claims.set(client, principal)
+    return { seq, number: document.number }
+  }
+
+  #space(name: string): StoredSpace {
+    this.#assertOpen()
+    const space = this.#touched.has(name) ? this.#disk.spaces.get(name) : undefined
+    if (space === undefined) throw new TidemarkError('relay/log-failed', `the space ${name} was not opened`)
+    return space
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new TidemarkError('relay/log-failed', 'the log is closed')
+  }
+}
+
+const emptySpace = (): StoredSpace => ({ head: 0, floor: 0, incarnations: [], documents: new Map(), rows: [], claims: new Map() })
+
+const historyOf = (space: StoredSpace): SpaceHistory => ({ incarnations: [...space.incarnations], head: space.head })
+
+/** The document's updates after `from`, beginning with its snapshot when that holds some of them. */
+function updatesAfter(space: StoredSpace, document: StoredDocument, from: number): Uint8Array[] {
+  const rows = space.rows.filter((row) => row.number === document.number)
+  const { snapshot } = document
+  if (snapshot !== null && snapshot.seq > from) return [snapshot.update, ...rows.map((row) => row.update)]
+  return rows.filter((row) => row.seq > from).map((row) => row.update)
+}
+
+function takeWithin(rows: readonly LoggedUpdate[], limits: ReadLimits): LoggedUpdate[] {
+  const taken: LoggedUpdate[] = []
+  let bytes = 0
+  for (const { seq, number, document, update } of rows) {
+    if (taken.length > 0 && (taken.length >= limits.maxItems || bytes + update.length > limits.maxBytes)) break
+    taken.push({ seq, number, document, update })
+    bytes += update.length
+  }
+  return taken
+}

@@ -1,0 +1,287 @@
+/**
+ * One connection that speaks Tidemark's protocol.
+ *
+ * Invariants
+ * 1. Before `welcome` nothing but one `hello` is taken; anything else ends the connection as malformed.
+ * 2. A push is answered only by what is durable, in the order of pushes.
+ * 3. What is wrong with a push is a `refuse` and the connection goes on; what is wrong with the
+ *    protocol is one `bye` and a close code, decided in one place.
+ * 4. Every wait has an end: for `hello`, for a sign of life, for the socket to drain.
+ */
+import { type Clock, TidemarkError, toTidemarkError } from '@tidemark/base'
+import {
+  type Carry,
+  type ClientMessage,
+  closeCodes,
+  commonSeq,
+  createClientFrameDecoder,
+  encodeRelayMessages,
+  type FrameDecoder,
+  type Hello,
+  isSpaceName,
+  type Push,
+  type RelayMessage,
+  type Socket,
+  type SocketHandlers,
+  wireLimits,
+  wireVersion,
+} from '@tidemark/protocol'
+import type { Acceptor, Grant, Outcome } from './acceptor.ts'
+import { Answers } from './answers.ts'
+import { createFeed, type Feed, type Position } from './feed.ts'
+import type { Hub } from './hub.ts'
+import type { RelayBounds } from './limits.ts'
+import type { Log } from './log.ts'
+import type { RelayLogger } from './logger.ts'
+import type { Member, Space } from './space.ts'
+
+/** What every session of a relay works with. */
+export interface SessionContext {
+  readonly hub: Hub
+  readonly log: Log
+  readonly acceptor: Acceptor
+  readonly clock: Clock
+  readonly bounds: RelayBounds
+  readonly logger: RelayLogger
+  /** When clients should come back after a failure of the relay's; spread out. */
+  readonly comeBackMs: () => number
+}
+
+/** A connection as the relay holds it. */
+export interface Session {
+  readonly handlers: SocketHandlers
+  /** Says goodbye and closes. */
+  end(error: TidemarkError, closeCode: number, retryAfterMs?: number): void
+}
+
+/** @param onEnd called once, when the connection is over for the relay. */
+export function createSession(context: SessionContext, socket: Socket, grant: Grant, onEnd: () => void): Session {
+  return new TidemarkSession(context, socket, grant, onEnd)
+}
+
+class TidemarkSession implements Session, Member {
+  readonly handlers: SocketHandlers
+  readonly #context: SessionContext
+  readonly #socket: Socket
+  readonly #grant: Grant
+  readonly #onEnd: () => void
+  readonly #decoder: FrameDecoder<ClientMessage>
+  readonly #answers = new Answers()
+  #phase: 'hello' | 'opening' | 'open' | 'closed' = 'hello'
+  #space: Space | null = null
+  #feed: Feed | null = null
+  #lastN = -1
+  #lastSentMs: number
+  #lastHeardMs: number
+  #cancelTimer: () => void
+
+  constructor(context: SessionContext, socket: Socket, grant: Grant, onEnd: () => void) {
+    this.#context = context
+    this.#socket = socket
+    this.#grant = grant
+    this.#onEnd = onEnd
+    // Somewhat too large an update is read, and refused, rather than ending the connection.
+    this.#decoder = createClientFrameDecoder(
+      Math.min(wireLimits.maxMessageBytes, context.bounds.announced.maxUpdateBytes * 2 + nameRoomBytes),
+    )
+    const { clock } = context
+    this.#lastSentMs = this.#lastHeardMs = clock.monotonic()
+    this.#cancelTimer = clock.schedule(wireLimits.helloTimeoutMs, () =>
+      this.end(new TidemarkError('relay/unreachable', `no hello within ${wireLimits.helloTimeoutMs} ms`), closeCodes.timeout),
+    )
+    this.handlers = {
+      open: () => undefined,
+      message: (bytes) => this.#guard(() => this.#frame(bytes)),
+      close: () => this.#over(),
+    }
+  }
+
+  wake(): void {
+    this.#feed?.wake()
+  }
+
+  fail(error: TidemarkError): void {
+    this.end(error, closeCodes.busy, this.#context.comeBackMs())
+  }
+
+  end(error: TidemarkError, closeCode: number, retryAfterMs = 0): void {
+    if (this.#phase === 'closed') return
+    this.#send([{ type: 'bye', code: error.code, retryAfterMs, detail: error.message.slice(0, 1_000) }])
+    this.#socket.close(closeCode, error.code)
+    this.#over()
+  }
+
+  /** The one place where an error of this connection becomes its end. */
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#endBy(error)
+    }
+  }
+
+  #endBy(cause: unknown): void {
+    const error = toTidemarkError(cause, 'relay/log-failed')
+    if (error.retryable) this.#context.logger.error({ err: error }, 'a session failed')
+    this.end(error, closeCodeOf(error), error.retryable ? this.#context.comeBackMs() : 0)
+  }
+
+  #over(): void {
+    if (this.#phase === 'closed') return
+    this.#phase = 'closed'
+    this.#cancelTimer()
+    this.#feed?.close()
+    if (this.#space !== null) this.#context.hub.leave(this.#space, this)
+    this.#onEnd()
+  }
+
+  #frame(bytes: Uint8Array): void {
+    if (this.#phase === 'closed') return
+    this.#lastHeardMs = this.#context.clock.monotonic()
+    const maxBytes = this.#phase === 'open' ? this.#context.bounds.announced.maxFrameBytes : wireLimits.maxHelloBytes
+    if (bytes.length > maxBytes) throw malformed(`a frame of ${bytes.length} bytes where ${maxBytes} are the limit`)
+    for (const message of this.#decoder.decode(bytes)) this.#message(message)
+    if (this.#phase === 'hello') throw malformed('the first frame holds no hello')
+  }
+
+  #message(message: ClientMessage): void {
+    if (this.#phase === 'closed') return
+    if (message.type === 'hello') this.#hello(message)
+    else if (this.#phase !== 'open') throw malformed(`${message.type} before welcome`)
+    else if (message.type === 'credit') this.#feed?.grant(message.bytes)
+    else if (message.type === 'ping') this.#send([{ type: 'pong' }])
+    else if (message.type !== 'chunk') this.#offer(message)
+  }
+
+  #hello(hello: Hello): void {
+    if (this.#phase !== 'hello') throw malformed('a second hello')
+    if (hello.version !== wireVersion) {
+      throw new TidemarkError('protocol/version', `the relay speaks version ${wireVersion}, not ${hello.version}`)
+    }
+    if (!isSpaceName(hello.space)) throw new TidemarkError('protocol/name', `no space can be named ${JSON.stringify(hello.space)}`)
+    if (this.#grant.access === 'none') throw new TidemarkError('relay/forbidden', `no access to ${hello.space}`)
+    this.#phase = 'opening'
+    this.#context.hub.join(hello.space, this).then(
+      (space) => {
+        this.#space = space
+        if (this.#phase === 'closed') this.#context.hub.leave(space, this)
+        else this.#guard(() => this.#welcome(hello, space))
+      },
+      (error) => this.#endBy(error),
+    )
+  }
+
+  #welcome(hello: Hello, space: Space): void {
+    const { clock, bounds, log } = this.#context
+    const current = space.incarnations.at(-1) ?? { id: '', first: 0 }
+    const { cursor } = hello
+    const common = cursor === null ? 0 : commonSeq(space.incarnations, space.head, hello.incarnations, cursor)
+    this.#phase = 'open'
+    this.#send([
+      {
+        type: 'welcome',
+        incarnation: current.id,
+        first: current.first,
+        common,
+        head: space.head,
+        access: this.#grant.access,
+        limits: bounds.announced,
+        nowMs: clock.now(),
+      },
+    ])
+    const position = startPosition(hello, space, common)
+    const { credit } = hello
+    const send = (frames: readonly Uint8Array[]): void => this.#sendFrames(frames)
+    const onFailure = (error: unknown): void => this.#endBy(error)
+    this.#feed = createFeed({ space, log, clock, bounds, socket: this.#socket, author: this, position, credit, send, onFailure })
+    this.#watch()
+    this.#feed.wake()
+  }
+
+  #offer(message: Push | Carry): void {
+    if (message.n <= this.#lastN) throw malformed(`push ${message.n} after ${this.#lastN}`)
+    this.#lastN = message.n
+    const { acceptor, bounds } = this.#context
+    const { document, update, type: kind } = message
+    if (this.#answers.count >= bounds.announced.maxPushesInFlight * 2) {
+      throw new TidemarkError('relay/limit', `${this.#answers.count} pushes wait for an answer`)
+    }
+    const isOver =
+      this.#answers.count >= bounds.announced.maxPushesInFlight || this.#answers.bytes + update.length > bounds.maxSessionQueuedBytes
+    const answer = this.#answers.expect(message.n, document.slice(0, 256), update.length)
+    const settle = (outcome: Outcome): void => {
+      if (this.#phase !== 'open') return
+      if (outcome.type === 'failed') this.#endBy(outcome.error)
+      else this.#send(answer(outcome))
+    }
+    const space = this.#space as Space
+    if (isOver) settle({ type: 'refused', code: 'relay/busy', detail: 'more pushes in flight than the limit' })
+    else void acceptor.accept({ space, document, update, kind, grant: this.#grant, author: this }).then(settle)
+  }
+
+  /** Sends a sign of life when nothing else was sent, and ends a connection that gives none. */
+  #watch(): void {
+    const { clock } = this.#context
+    this.#cancelTimer()
+    this.#cancelTimer = clock.schedule(wireLimits.heartbeatMs / 2, () => {
+      const nowMs = clock.monotonic()
+      if (nowMs - this.#lastHeardMs >= wireLimits.silenceMs) {
+        this.end(new TidemarkError('relay/unreachable', `nothing heard for ${wireLimits.silenceMs} ms`), closeCodes.timeout)
+        return
+      }
+      if (nowMs - this.#lastSentMs >= wireLimits.heartbeatMs / 2) this.#send([{ type: 'pong' }])
+      if (this.#phase === 'open') this.#watch()
+    })
+  }
+
+  #send(messages: readonly RelayMessage[]): void {
+    if (messages.length > 0) this.#sendFrames(encodeRelayMessages(messages, this.#context.bounds.announced.maxFrameBytes))
+  }
+
+  #sendFrames(frames: readonly Uint8Array[]): void {
+    if (this.#phase === 'closed') return
+    this.#lastSentMs = this.#context.clock.monotonic()
+    for (const frame of frames) this.#socket.send(frame)
+    if (this.#socket.bufferedBytes <= this.#context.bounds.maxBufferedBytes) return
+    this.#socket.close(closeCodes.busy, 'relay/limit')
+    this.#over()
+  }
+}
+
+/**
+ * Where a session begins to read.
+ *
+ * A catch-up that was broken off goes on where it was, as long as the relay has lost nothing up to its end;
+ * otherwise it begins anew. Nothing at all is caught up by document, a little by commits.
+ */
+function startPosition({ cursor, incarnations }: Hello, space: Space, common: number): Position {
+  const { head } = space
+  if (cursor?.catchUp !== undefined && common === cursor.seq) {
+    const { to, last } = cursor.catchUp
+    const isKept = to >= common && commonSeq(space.incarnations, head, incarnations, { ...cursor, seq: to }) === to
+    return isKept ? { mode: 'catch-up', from: common, to, last } : { mode: 'catch-up', from: common, to: head, last: 0 }
+  }
+  return common === 0 && head > 0 ? { mode: 'catch-up', from: 0, to: head, last: 0 } : { mode: 'live', seq: common }
+}
+
+/** Room for what a message holds beside its update. */
+const nameRoomBytes = 64 << 10
+
+const malformed = (what: string): TidemarkError => new TidemarkError('protocol/malformed', what)
+
+function closeCodeOf({ code }: TidemarkError): number {
+  switch (code) {
+    case 'protocol/malformed':
+      return closeCodes.malformed
+    case 'protocol/version':
+      return closeCodes.version
+    case 'protocol/name':
+      return closeCodes.notFound
+    case 'relay/forbidden':
+      return closeCodes.forbidden
+    case 'relay/signed-out':
+      return closeCodes.signedOut
+    default:
+      return closeCodes.busy
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * One open space: its head, its recent commits, and the sessions that read it.
+ *
+ * A session is never sent a commit: it is woken, and reads from its own position.
+ */
+import type { TidemarkError } from '@tidemark/base'
+import type { Incarnation } from '@tidemark/protocol'
+import { mergeGrouped } from '@tidemark/updates'
+import { AwarenessRooms } from './awareness-rooms.ts'
+import type { Committed } from './commit-queue.ts'
+import type { RelayBounds } from './limits.ts'
+import type { SpaceHistory } from './log.ts'
+import { Ring, type RingChange } from './ring.ts'
+
+/** A session of this space. */
+export interface Member {
+  /** There is something new to read. */
+  wake(): void
+  /** The space cannot serve any longer. */
+  fail(error: TidemarkError): void
+}
+
+export class Space {
+  readonly name: string
+  readonly incarnations: readonly Incarnation[]
+  readonly ring: Ring
+  readonly rooms: AwarenessRooms
+  readonly members = new Set<Member>()
+  /** Commits on their way to the log. */
+  inFlight = 0
+  #head: number
+  #failure: TidemarkError | null = null
+
+  constructor(name: string, history: SpaceHistory, bounds: RelayBounds) {
+    this.name = name
+    this.incarnations = history.incarnations
+    this.#head = history.head
+    this.ring = new Ring(bounds)
+    this.rooms = new AwarenessRooms(bounds)
+  }
+
+  /** The last committed place. */
+  get head(): number {
+    return this.#head
+  }
+
+  /** Why the space ended, or null while it serves. */
+  get failure(): TidemarkError | null {
+    return this.#failure
+  }
+
+  /** Takes in what one append made durable here, in order of `seq`. */
+  committed(batch: readonly Committed[]): void {
+    const last = batch.at(-1)
+    if (last === undefined) return
+    const authors = new Set(batch.map(({ commit }) => commit.author))
+    const [author = null] = authors
+    this.ring.add({ after: this.#head, seq: last.place.seq, changes: mergeByDocument(batch), author: authors.size === 1 ? author : null })
+    this.#head = last.place.seq
+    for (const member of [...this.members]) member.wake()
+  }
+
+  fail(error: TidemarkError): void {
+    if (this.#failure !== null) return
+    this.#failure = error
+    for (const member of [...this.members]) member.fail(error)
+  }
+}
+
+function mergeByDocument(batch: readonly Committed[]): RingChange[] {
+  const byNumber = new Map<number, { document: string; updates: Uint8Array[] }>()
+  for (const { commit, place } of batch) {
+    const { document, update } = commit.entry
+    const same = byNumber.get(place.number)
+    if (same === undefined) byNumber.set(place.number, { document, updates: [update] })
+    else same.updates.push(update)
+  }
+  return [...byNumber].map(([number, { document, updates }]) => ({ number, document, update: mergeGrouped(updates) }))
+}

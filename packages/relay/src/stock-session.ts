@@ -1,0 +1,290 @@
+/**
+ * One connection of a stock y-websocket client: one document, over the same acceptor, log and commits.
+ *
+ * Why it exists: any Yjs app can use the relay as it is. Such a client hears of no acknowledgement; what it
+ * gets is that nothing is shown to others before it is durable, and that a refusal ends its connection
+ * with a code it does not retry.
+ *
+ * Invariants
+ * 1. The relay asks for what it lacks as soon as the connection stands, so edits made offline come up.
+ * 2. The position moves over every commit of the space; commits of other documents are stepped over, and a
+ *    client that fell out of the recent commits gets the whole document.
+ * 3. One answer to a state vector is worked on at a time; of those that arrive meanwhile the last one counts.
+ * 4. An update that builds on the unknown leads to one request for the whole, until something was accepted.
+ */
+import { TidemarkError, toTidemarkError } from '@tidemark/base'
+import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandlers, wireLimits } from '@tidemark/protocol'
+import { decodeStateVector, diffForStateVector, emptyUpdate } from '@tidemark/updates'
+import type { Grant, Outcome } from './acceptor.ts'
+import type { AwarenessEntry, AwarenessMember } from './awareness-rooms.ts'
+import type { Session, SessionContext } from './session.ts'
+import type { Member, Space } from './space.ts'
+import { encodeStep1, encodeStep2, encodeStockAwareness, encodeStockUpdate, readStockMessage } from './stock-wire.ts'
+
+export interface StockTarget {
+  readonly space: string
+  readonly document: string
+}
+
+/** @param onEnd called once, when the connection is over for the relay. */
+export function createStockSession(context: SessionContext, socket: Socket, target: StockTarget, grant: Grant, onEnd: () => void): Session {
+  return new StockSession(context, socket, target, grant, onEnd)
+}
+
+/** What a client may send before its space is open: step 1 and awareness, as stock clients do at once. */
+const maxEarlyMessages = 16
+const maxEarlyBytes = 1 << 20
+
+class StockSession implements Session, Member, AwarenessMember {
+  readonly handlers: SocketHandlers
+  readonly #context: SessionContext
+  readonly #socket: Socket
+  readonly #target: StockTarget
+  readonly #grant: Grant
+  readonly #onEnd: () => void
+  #space: Space | null = null
+  #early: Uint8Array[] = []
+  #isClosed = false
+  /** Everything of the document up to here has been sent or asked to be; null before the first answer to a state vector. */
+  #seq: number | null = null
+  #answering = false
+  #asked: Uint8Array | null = null
+  #isWholeRequested = false
+  #inFlightBytes = 0
+  #lastSentMs: number
+  #cancelHeartbeat: () => void = () => undefined
+  #cancelCheck: (() => void) | null = null
+
+  constructor(context: SessionContext, socket: Socket, target: StockTarget, grant: Grant, onEnd: () => void) {
+    this.#context = context
+    this.#socket = socket
+    this.#target = target
+    this.#grant = grant
+    this.#onEnd = onEnd
+    this.#lastSentMs = context.clock.monotonic()
+    this.handlers = {
+      open: () => this.#guard(() => this.#join()),
+      message: (bytes) => this.#guard(() => this.#message(bytes)),
+      close: () => this.#over(),
+    }
+  }
+
+  /** Reads on from the recent commits; without room in the socket it looks again later. */
+  wake(): void {
+    const space = this.#space
+    if (space === null || this.#isClosed) return
+    while (this.#seq !== null && !this.#answering && this.#seq < space.head && this.#hasRoom()) {
+      const entry = space.ring.at(this.#seq)
+      if (entry === null) {
+        this.#answer(null)
+        return
+      }
+      this.#seq = entry.seq
+      if (entry.author === this) continue
+      const change = entry.changes.find(({ document }) => document === this.#target.document)
+      if (change !== undefined) this.#send(encodeStockUpdate(change.update))
+    }
+  }
+
+  awareness(entries: readonly AwarenessEntry[]): void {
+    // Awareness is renewed every 15 s, so a full socket goes without.
+    if (this.#socket.bufferedBytes <= this.#context.bounds.highWaterBytes) this.#send(encodeStockAwareness(entries))
+  }
+
+  fail(error: TidemarkError): void {
+    this.end(error, closeCodes.busy)
+  }
+
+  end(error: TidemarkError, closeCode: number): void {
+    if (this.#isClosed) return
+    this.#socket.close(closeCode, error.code)
+    this.#over()
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#endBy(error)
+    }
+  }
+
+  /** The one place where an error of this connection becomes its end. */
+  #endBy(cause: unknown): void {
+    const error = toTidemarkError(cause, 'relay/log-failed')
+    if (error.retryable) this.#context.logger.error({ err: error }, 'a stock session failed')
+    this.end(error, closeCodeOf(error))
+  }
+
+  #over(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#early = []
+    this.#cancelHeartbeat()
+    this.#cancelCheck?.()
+    if (this.#space !== null) {
+      this.#space.rooms.leave(this.#target.document, this)
+      this.#context.hub.leave(this.#space, this)
+    }
+    this.#onEnd()
+  }
+
+  #join(): void {
+    const { space: name, document } = this.#target
+    if (!isSpaceName(name) || !isDocumentName(document)) {
+      throw new TidemarkError('protocol/name', 'the path is /<space>/<document>')
+    }
+    if (this.#grant.access === 'none') throw new TidemarkError('relay/forbidden', `no access to ${name}`)
+    this.#context.hub.join(name, this).then(
+      (space) => {
+        if (this.#isClosed) this.#context.hub.leave(space, this)
+        else this.#guard(() => this.#opened(space))
+      },
+      (error) => this.#endBy(error),
+    )
+  }
+
+  #opened(space: Space): void {
+    this.#space = space
+    const states = space.rooms.enter(this.#target.document, this)
+    if (states.length > 0) this.awareness(states)
+    this.#requestWhole()
+    this.#beat()
+    const early = this.#early
+    this.#early = []
+    for (const bytes of early) if (!this.#isClosed) this.#message(bytes)
+  }
+
+  /** Asks for what the relay lacks. */
+  #requestWhole(): void {
+    const { acceptor } = this.#context
+    const { space, document } = this.#target
+    acceptor.stateVector(space, document).then(
+      (stateVector) => this.#send(encodeStep1(stateVector)),
+      (error) => this.#endBy(error),
+    )
+  }
+
+  #message(bytes: Uint8Array): void {
+    if (this.#isClosed) return
+    const space = this.#space
+    if (space === null) {
+      this.#early.push(bytes.slice())
+      const earlyBytes = this.#early.reduce((sum, one) => sum + one.length, 0)
+      if (this.#early.length > maxEarlyMessages || earlyBytes > maxEarlyBytes) throw new TidemarkError('relay/limit', 'too much too early')
+      return
+    }
+    const message = readStockMessage(bytes, this.#context.bounds.maxAwarenessBytes)
+    const { document } = this.#target
+    switch (message.type) {
+      case 'step1':
+        decodeStateVector(message.stateVector)
+        this.#answer(message.stateVector.slice())
+        break
+      case 'update':
+        this.#offer(space, message.update)
+        break
+      case 'awareness':
+        space.rooms.update(document, this, message.entries)
+        break
+      case 'query-awareness':
+        this.awareness(space.rooms.states(document))
+        break
+      case 'unknown':
+    }
+  }
+
+  #offer(space: Space, update: Uint8Array): void {
+    const { acceptor, bounds } = this.#context
+    this.#inFlightBytes += update.length
+    if (this.#inFlightBytes > bounds.maxSessionQueuedBytes + bounds.announced.maxUpdateBytes) {
+      throw new TidemarkError('relay/busy', 'more updates in flight than the limit')
+    }
+    const { document } = this.#target
+    void acceptor.accept({ space, document, update, kind: 'push', grant: this.#grant, author: this }).then((outcome) => {
+      this.#inFlightBytes -= update.length
+      if (!this.#isClosed) this.#guard(() => this.#settled(outcome))
+    })
+  }
+
+  #settled(outcome: Outcome): void {
+    if (outcome.type === 'committed') this.#isWholeRequested = false
+    else if (outcome.type === 'failed') throw outcome.error
+    else if (outcome.code !== 'relay/incomplete') throw new TidemarkError(outcome.code, outcome.detail)
+    else if (!this.#isWholeRequested) {
+      this.#isWholeRequested = true
+      this.#requestWhole()
+    }
+  }
+
+  /** Sends what a replica of this state vector lacks; null for one that fell behind, which gets everything. */
+  #answer(stateVector: Uint8Array | null): void {
+    if (this.#answering) {
+      this.#asked = stateVector ?? this.#asked
+      return
+    }
+    this.#answering = true
+    const { space, document } = this.#target
+    // Whatever is committed by now is in what the log gives.
+    const head = this.#space?.head ?? 0
+    this.#context.log.load(space, document).then(
+      (loaded) => {
+        this.#answering = false
+        if (this.#isClosed) return
+        this.#guard(() => {
+          this.#seq = Math.max(this.#seq ?? 0, head, loaded?.seq ?? 0)
+          const update = loaded?.update ?? emptyUpdate
+          if (stateVector === null) this.#send(encodeStockUpdate(update))
+          else this.#send(encodeStep2(diffForStateVector(update, stateVector)))
+          const asked = this.#asked
+          this.#asked = null
+          if (asked !== null) this.#answer(asked)
+          else this.wake()
+        })
+      },
+      (error) => this.#endBy(error),
+    )
+  }
+
+  #hasRoom(): boolean {
+    const { bounds, clock } = this.#context
+    if (this.#socket.bufferedBytes <= bounds.highWaterBytes) return true
+    this.#cancelCheck ??= clock.schedule(bounds.drainCheckMs, () => {
+      this.#cancelCheck = null
+      this.wake()
+    })
+    return false
+  }
+
+  /** A stock client without awareness of its own would take a quiet document for a dead line after 30 s. */
+  #beat(): void {
+    const { clock } = this.#context
+    this.#cancelHeartbeat = clock.schedule(wireLimits.heartbeatMs / 2, () => {
+      if (clock.monotonic() - this.#lastSentMs >= wireLimits.heartbeatMs / 2) this.#send(encodeStockAwareness([]))
+      if (!this.#isClosed) this.#beat()
+    })
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (this.#isClosed) return
+    this.#lastSentMs = this.#context.clock.monotonic()
+    this.#socket.send(bytes)
+    if (this.#socket.bufferedBytes <= this.#context.bounds.maxBufferedBytes) return
+    this.#socket.close(closeCodes.busy, 'relay/limit')
+    this.#over()
+  }
+}
+
+function closeCodeOf({ code, retryable }: TidemarkError): number {
+  if (retryable) return closeCodes.busy
+  switch (code) {
+    case 'protocol/name':
+      return closeCodes.notFound
+    case 'relay/forbidden':
+      return closeCodes.forbidden
+    case 'relay/too-large':
+      return closeCodes.tooLarge
+    default:
+      return closeCodes.malformed
+  }
+}
