@@ -1,0 +1,134 @@
+/**
+ * What the leading tab does when nobody waits: rows of documents that changed elsewhere are projected
+ * anew, and long update logs are compacted.
+ *
+ * It works in slices with a turn of the event loop between them, and on one document's bytes at a time,
+ * so that typing is never held up by a large catch-up.
+ */
+import { type Clock, guarded, toTidemarkError } from '@tidemark/base'
+import type { LocalStore, Row, RowWrite, StoredDocument, StoredUpdate } from '@tidemark/store'
+import { compact } from '@tidemark/updates'
+import * as Y from 'yjs'
+import type { Documents } from './documents.ts'
+
+export interface BackgroundOptions {
+  readonly store: LocalStore
+  readonly clock: Clock
+  readonly documents: Documents
+  readonly project: (name: string, doc: Y.Doc) => Row | null
+  readonly refreshed: (rows: readonly Row[]) => void
+}
+
+export const backgroundLimits = {
+  /** Documents whose rows are projected before others get a turn. */
+  slice: 16,
+  /** Pause before rows are projected, so that a burst of changes is projected once. */
+  delayMs: 100,
+  /** Stored updates of a document above which its acknowledged ones are compacted. */
+  compactUpdates: 500,
+  retryMs: 5_000,
+} as const
+
+export class Background {
+  readonly #options: BackgroundOptions
+  /** Documents that this build has no entity for; their rows stay behind. */
+  readonly #unknown = new Set<string>()
+  /** Documents projected from memory in this run: whose row is behind even so, memory has missed something. */
+  readonly #fromMemory = new Set<string>()
+  #cancel: () => void = () => {}
+  #isWaiting = false
+  #isRunning = false
+  #isClosed = false
+
+  constructor(options: BackgroundOptions) {
+    this.#options = options
+  }
+
+  /** Rows may be behind. */
+  wake(delayMs: number = backgroundLimits.delayMs): void {
+    if (this.#isWaiting || this.#isClosed) return
+    this.#isWaiting = true
+    this.#cancel = this.#options.clock.schedule(delayMs, () => {
+      this.#isWaiting = false
+      void this.#run()
+    })
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#cancel()
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning) return this.wake()
+    this.#isRunning = true
+    try {
+      const isMore = await this.#refresh()
+      if (isMore) this.wake(0)
+    } catch (error) {
+      // The store's status shows it; rows stay marked as behind until this succeeds.
+      if (toTidemarkError(error, 'store/failed').code !== 'store/closed') this.wake(backgroundLimits.retryMs)
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  /** Projects one slice; true when there is more. */
+  async #refresh(): Promise<boolean> {
+    const { store, documents } = this.#options
+    const behind = (await store.rowsBehind(this.#unknown.size + backgroundLimits.slice)).filter((name) => !this.#unknown.has(name))
+    if (behind.length === 0 || this.#isClosed) {
+      this.#fromMemory.clear()
+      return false
+    }
+    const stored = await store.load(behind.filter((name) => !this.#isCurrent(name)))
+    const rows: RowWrite[] = []
+    for (const name of behind) {
+      const document = documents.get(name)
+      const bytes = stored.get(name)
+      if (bytes === undefined) this.#fromMemory.add(name)
+      else if (document !== undefined && document.known < bytes.record.revision) documents.reload(document)
+      const row = bytes === undefined ? (document?.row() ?? null) : this.#project(bytes)
+      if (row === null) this.#unknown.add(name)
+      else rows.push({ ...row, name, reflects: bytes?.record.revision ?? document?.known ?? 0 })
+    }
+    if (this.#isClosed) return false
+    if (rows.length > 0) await store.commit({ rows })
+    this.#options.refreshed(rows.map(({ type, id, value }) => ({ type, id, value })))
+    for (const one of stored.values()) await this.compactIfLong(one)
+    return true
+  }
+
+  /** A document that is open and not waiting for anything is projected from memory, once; then the store is asked. */
+  #isCurrent(name: string): boolean {
+    const document = this.#options.documents.get(name)
+    return document !== undefined && document.isCurrent && !this.#fromMemory.has(name)
+  }
+
+  #project({ record, snapshot, updates }: StoredDocument): Row | null {
+    const doc = new Y.Doc({ guid: record.name, gc: true })
+    let row: Row | null = null
+    guarded(() => {
+      Y.transact(doc, () => {
+        if (snapshot !== null) Y.applyUpdate(doc, snapshot)
+        for (const update of updates) Y.applyUpdate(doc, update.bytes)
+      })
+      row = this.#options.project(record.name, doc)
+    })
+    doc.destroy()
+    return row
+  }
+
+  /** Folds what the relay has acknowledged into the snapshot; pending updates stay as they were committed. */
+  async compactIfLong({ record, snapshot, updates }: StoredDocument): Promise<void> {
+    if (updates.length < backgroundLimits.compactUpdates || record.carry || this.#isClosed) return
+    const isPending = ({ writer, n, origin }: StoredUpdate): boolean =>
+      origin === 'local' && n >= (record.pending[writer]?.from ?? Number.POSITIVE_INFINITY)
+    const settled = updates.filter((update) => !isPending(update))
+    if (settled.length < backgroundLimits.compactUpdates / 2) return
+    const all = settled.map((update) => update.bytes)
+    const bytes = compact(snapshot === null ? all : [snapshot, ...all])
+    const replaces = settled.map(({ writer, n }) => ({ writer, n }))
+    await this.#options.store.commit({ snapshots: [{ name: record.name, bytes, follows: record.snapshotRevision, replaces }] })
+  }
+}

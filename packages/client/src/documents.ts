@@ -1,0 +1,111 @@
+/**
+ * The documents in memory: loaded from the store when first opened, shared by everybody who opens them,
+ * dropped when nobody uses them and everything they hold is saved.
+ */
+import { reportUncaught, TidemarkError } from '@tidemark/base'
+import type { LocalStore, StoredUpdate } from '@tidemark/store'
+import { OpenDocument, type OpenDocumentOptions } from './open-document.ts'
+import type { StoredDocuments } from './stored.ts'
+
+export interface DocumentsOptions extends Omit<OpenDocumentOptions, 'name'> {
+  readonly store: LocalStore
+}
+
+export class Documents {
+  readonly #options: DocumentsOptions
+  readonly #open = new Map<string, OpenDocument>()
+  readonly #loading = new Map<string, Promise<OpenDocument>>()
+  /** What was stored while a document was being loaded; it may have missed the load. */
+  readonly #missed = new Map<string, { updates: readonly StoredUpdate[]; revision: number }[]>()
+
+  constructor(options: DocumentsOptions) {
+    this.#options = options
+  }
+
+  get(name: string): OpenDocument | undefined {
+    return this.#open.get(name)
+  }
+
+  /** A new document; the caller uses it and releases it. */
+  create(name: string): OpenDocument {
+    const document = new OpenDocument({ ...this.#options, name })
+    this.#open.set(name, document)
+    document.users++
+    return document
+  }
+
+  /** @throws {TidemarkError} `client/not-found` when neither memory nor the store has it. */
+  async open(name: string): Promise<OpenDocument> {
+    const document = this.#open.get(name) ?? (await this.#load(name))
+    document.users++
+    return document
+  }
+
+  release(document: OpenDocument): void {
+    document.users--
+    this.#drop(document)
+  }
+
+  /** Brings in what another tab or the relay's feed stored. */
+  stored({ updates, revisions }: StoredDocuments): void {
+    const byName = Map.groupBy(updates, (update) => update.name)
+    for (const [name, revision] of revisions) {
+      const own = byName.get(name) ?? []
+      this.#missed.get(name)?.push({ updates: own, revision })
+      const document = this.#open.get(name)
+      if (document !== undefined && !document.include(own, revision)) this.reload(document)
+    }
+  }
+
+  /** Closes a gap between memory and the store. */
+  reload(document: OpenDocument): void {
+    this.#options.store.load([document.name]).then((found) => {
+      const stored = found.get(document.name)
+      if (stored !== undefined && this.#open.get(document.name) === document) document.load(stored)
+    }, reportUncaught)
+  }
+
+  all(): readonly OpenDocument[] {
+    return [...this.#open.values()]
+  }
+
+  close(): void {
+    for (const document of this.#open.values()) document.close()
+    this.#open.clear()
+  }
+
+  /** Drops a document that nobody uses, once it is saved. */
+  #drop(document: OpenDocument): void {
+    if (document.users > 0 || this.#open.get(document.name) !== document) return
+    if (document.unsaved > 0) {
+      document.saved.then(() => this.#drop(document), reportUncaught)
+      return
+    }
+    this.#open.delete(document.name)
+    document.close()
+  }
+
+  #load(name: string): Promise<OpenDocument> {
+    const loading = this.#loading.get(name) ?? this.#read(name).finally(() => this.#loading.delete(name))
+    this.#loading.set(name, loading)
+    return loading
+  }
+
+  async #read(name: string): Promise<OpenDocument> {
+    const missed: { updates: readonly StoredUpdate[]; revision: number }[] = []
+    this.#missed.set(name, missed)
+    try {
+      const stored = (await this.#options.store.load([name])).get(name)
+      const existing = this.#open.get(name)
+      if (existing !== undefined) return existing
+      if (stored === undefined) throw new TidemarkError('client/not-found', `no document ${name} on this device`)
+      const document = new OpenDocument({ ...this.#options, name })
+      document.load(stored)
+      for (const { updates, revision } of missed) if (!document.include(updates, revision)) this.reload(document)
+      this.#open.set(name, document)
+      return document
+    } finally {
+      this.#missed.delete(name)
+    }
+  }
+}

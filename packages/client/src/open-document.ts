@@ -1,0 +1,142 @@
+/**
+ * One document in memory: its `Y.Doc`, which stored revision it includes, and who uses it.
+ *
+ * Invariants
+ * 1. Every update of the `Y.Doc` that does not come from the store goes to the saver.
+ * 2. `known` is the revision of the store that memory includes without gaps; a gap is closed by loading again.
+ * 3. Our listener on the `Y.Doc` never throws: an exception there would disable the document for good.
+ */
+import { createListeners, guarded, type Listeners, type Random, randomClientId } from '@tidemark/base'
+import type { Row, StoredDocument, StoredUpdate } from '@tidemark/store'
+import * as Y from 'yjs'
+import type { SavedDocument, StoredAt } from './saver.ts'
+
+/** Origins of the transactions that bring stored updates into a document. */
+export const origins = Object.freeze({
+  /** Read from the local database. */
+  loaded: Object.freeze({ tidemark: 'loaded' }),
+  /** Stored just now, by the relay's feed or another tab. */
+  stored: Object.freeze({ tidemark: 'stored' }),
+})
+
+export interface OpenDocumentOptions {
+  readonly name: string
+  readonly random: Random
+  readonly save: (document: SavedDocument, bytes: Uint8Array) => Promise<StoredAt>
+  readonly project: (doc: Y.Doc) => Row | null
+}
+
+export class OpenDocument implements SavedDocument {
+  readonly name: string
+  readonly doc: Y.Doc
+  /** Called after each change of the document, wherever it came from. */
+  readonly changed: Listeners<void> = createListeners()
+  readonly #options: OpenDocumentOptions
+  #known = 0
+  #newest = 0
+  users = 0
+  #unsaved = 0
+  #saved: Promise<void> = Promise.resolve()
+  /** Local writes being collected for a receipt. */
+  #collecting: Promise<StoredAt>[] | null = null
+
+  constructor(options: OpenDocumentOptions) {
+    this.name = options.name
+    this.#options = options
+    // The id is new for each life of the document in memory and never stored: two that share one lose values.
+    this.doc = new Y.Doc({ guid: options.name, gc: true })
+    this.doc.clientID = randomClientId(options.random)
+    this.doc.on('update', (bytes: Uint8Array, origin: unknown) => guarded(() => this.#updated(bytes, origin)))
+  }
+
+  get known(): number {
+    return this.#known
+  }
+
+  /** Local updates that are not in the database yet. */
+  get unsaved(): number {
+    return this.#unsaved
+  }
+
+  /** Resolves when the latest local update is in the database, or was given up. */
+  get saved(): Promise<void> {
+    return this.#saved
+  }
+
+  row(): Row | null {
+    return this.#options.project(this.doc)
+  }
+
+  /** Brings in what the store has; safe to repeat. */
+  load(stored: StoredDocument): void {
+    const { snapshot, updates, record } = stored
+    Y.transact(
+      this.doc,
+      () => {
+        if (snapshot !== null) Y.applyUpdate(this.doc, snapshot, origins.loaded)
+        for (const update of updates) Y.applyUpdate(this.doc, update.bytes, origins.loaded)
+      },
+      origins.loaded,
+      false,
+    )
+    this.#known = Math.max(this.#known, record.revision)
+    this.#newest = Math.max(this.#newest, this.#known)
+  }
+
+  /** Whether memory includes every revision that was heard of, and nothing that is not stored. */
+  get isCurrent(): boolean {
+    return this.#known === this.#newest && this.#unsaved === 0
+  }
+
+  /** Brings in updates that were stored at `revision`; false when an earlier revision is missing here. */
+  include(updates: readonly StoredUpdate[], revision: number): boolean {
+    Y.transact(
+      this.doc,
+      () => {
+        for (const update of updates) Y.applyUpdate(this.doc, update.bytes, origins.stored)
+      },
+      origins.stored,
+      false,
+    )
+    return this.saw(revision)
+  }
+
+  /** Notes that memory includes what was stored at `revision`. */
+  saw(revision: number): boolean {
+    this.#newest = Math.max(this.#newest, revision)
+    if (revision > this.#known + 1) return false
+    this.#known = Math.max(this.#known, revision)
+    return true
+  }
+
+  /** Runs `write` and gives the promises of what it stored; `[]` when it changed nothing. */
+  collect(write: () => void): Promise<StoredAt>[] {
+    const outer = this.#collecting
+    const collected: Promise<StoredAt>[] = []
+    this.#collecting = collected
+    try {
+      write()
+    } finally {
+      this.#collecting = outer
+    }
+    return collected
+  }
+
+  close(): void {
+    this.doc.destroy()
+  }
+
+  #updated(bytes: Uint8Array, origin: unknown): void {
+    if (origin !== origins.loaded && origin !== origins.stored) {
+      const stored = this.#options.save(this, bytes)
+      this.#unsaved++
+      this.#saved = stored
+        .catch(() => undefined)
+        .then(() => {
+          this.#unsaved--
+        })
+      this.#collecting?.push(stored)
+    }
+    this.changed.emit()
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Receipts: what a write resolves to.
+ *
+ * `saved` and `confirmed` are observed from the start, so a receipt that nobody awaits never raises an
+ * unhandled rejection; a failure is in the status too.
+ */
+import { TidemarkError } from '@tidemark/base'
+import type { Acknowledged } from '@tidemark/store'
+import type { StoredAt } from './saver.ts'
+
+export interface Receipt {
+  /** Resolves when the write is in this browser's database. Rejects only when the space closes before that. */
+  readonly saved: Promise<void>
+  /**
+   * Resolves when the relay has the write on stable storage; stays open while offline.
+   * Rejects with the reason when the relay refuses the write, and with `client/closed` when the space closes first.
+   */
+  readonly confirmed: Promise<void>
+}
+
+interface Expected {
+  readonly n: number
+  resolve(): void
+  reject(error: TidemarkError): void
+}
+
+/** Knows which of this tab's writes the relay has, and settles the receipts that wait for it. */
+export class Confirmations {
+  readonly #writer: string
+  readonly #expected = new Map<string, Expected[]>()
+  /** Document → the highest number of this writer that is acknowledged. */
+  readonly #upTo = new Map<string, number>()
+  #isClosed = false
+
+  constructor(writer: string) {
+    this.#writer = writer
+  }
+
+  acknowledged(items: readonly Acknowledged[]): void {
+    for (const { name, writer, upTo } of items) {
+      if (writer !== this.#writer) continue
+      this.#upTo.set(name, Math.max(upTo, this.#upTo.get(name) ?? 0))
+      const expected = this.#expected.get(name) ?? []
+      this.#keep(
+        name,
+        expected.filter((one) => one.n > upTo),
+      )
+      for (const one of expected) if (one.n <= upTo) one.resolve()
+    }
+  }
+
+  refused(name: string, error: TidemarkError): void {
+    const expected = this.#expected.get(name) ?? []
+    this.#keep(name, [])
+    for (const one of expected) one.reject(error)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const name of [...this.#expected.keys()]) this.refused(name, closedError())
+  }
+
+  /** The receipt of writes that will be stored at `stored`; of none at all when the write changed nothing. */
+  receipt(stored: readonly Promise<StoredAt>[]): Receipt {
+    const saved = Promise.all(stored)
+    const confirmed = saved.then((places) => Promise.all(places.map((at) => this.#confirmation(at))))
+    return { saved: observed(saved), confirmed: observed(confirmed) }
+  }
+
+  #confirmation({ name, n }: StoredAt): Promise<void> {
+    if (n <= (this.#upTo.get(name) ?? 0)) return Promise.resolve()
+    if (this.#isClosed) return Promise.reject(closedError())
+    return new Promise((resolve, reject) => {
+      this.#expected.set(name, [...(this.#expected.get(name) ?? []), { n, resolve, reject }])
+    })
+  }
+
+  #keep(name: string, expected: Expected[]): void {
+    if (expected.length === 0) this.#expected.delete(name)
+    else this.#expected.set(name, expected)
+  }
+}
+
+const closedError = (): TidemarkError => new TidemarkError('client/closed', 'the space was closed before the relay confirmed this write')
+
+function observed(promise: Promise<unknown>): Promise<void> {
+  const done = promise.then(() => undefined)
+  done.catch(() => undefined)
+  return done
+}

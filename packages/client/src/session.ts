@@ -1,0 +1,247 @@
+/**
+ * The composition of an open space in one tab: documents, rows, saver, tabs, engine and status, and who
+ * tells whom.
+ */
+import { createListeners, guarded, randomId, reportUncaught, TidemarkError } from '@tidemark/base'
+import { documentName, parseDocumentName } from '@tidemark/protocol'
+import {
+  type AttachedEntity,
+  createStampClock,
+  type EntityDefinition,
+  type EntityInit,
+  type Fields,
+  type EntityRow as RowValue,
+  type StampClock,
+} from '@tidemark/schema'
+import type { Json, LocalStore, Row } from '@tidemark/store'
+import type * as Y from 'yjs'
+import { Background } from './background.ts'
+import { Documents } from './documents.ts'
+import { createEntity, type Entity } from './entity.ts'
+import type { OpenDocument } from './open-document.ts'
+import type { Platform } from './platform.ts'
+import { createQuery, type Query, type QueryOptions } from './query.ts'
+import { Confirmations } from './receipt.ts'
+import { RowTable } from './row-table.ts'
+import { Saver } from './saver.ts'
+import type { Space, SpaceOptions, User } from './space.ts'
+import { fromPlainError } from './status.ts'
+import type { StoredDocuments } from './stored.ts'
+import { SyncControl } from './sync-control.ts'
+import { joinTabs, type TabMessage, type Tabs } from './tabs.ts'
+
+export interface SessionOptions extends Omit<SpaceOptions, 'store'> {
+  readonly platform: Platform
+  readonly store: LocalStore
+  readonly replica: string
+}
+
+export async function createSession(options: SessionOptions): Promise<Space> {
+  const { values } = await options.store.state()
+  return new Session(options, typeof values.clockOffsetMs === 'number' ? values.clockOffsetMs : 0)
+}
+
+class Session implements Space {
+  readonly name: string
+  readonly user: User
+  readonly #options: SessionOptions
+  readonly #writer: string
+  readonly #definitions: ReadonlyMap<string, EntityDefinition>
+  readonly #documents: Documents
+  readonly #attached = new WeakMap<OpenDocument, AttachedEntity>()
+  readonly #tables = new Map<string, RowTable>()
+  readonly #saver: Saver
+  readonly #confirmations: Confirmations
+  readonly #background: Background
+  readonly #stamps: StampClock
+  readonly #tabs: Tabs
+  readonly sync: SyncControl
+  #n = 0
+  #closing: Promise<void> | null = null
+
+  constructor(options: SessionOptions, clockOffsetMs: number) {
+    this.#options = options
+    this.name = options.name
+    this.user = options.user
+    const { platform, store } = options
+    const { clock, random } = platform
+    this.#writer = randomId(random)
+    this.#definitions = new Map(options.entities.map((entity) => [entity.type, entity]))
+    this.#confirmations = new Confirmations(this.#writer)
+    const nextKey = (): { writer: string; n: number } => ({ writer: this.#writer, n: ++this.#n })
+    this.#saver = new Saver({ store, clock, nextKey, stored: (stored, rows) => this.#savedHere(stored, rows) })
+    this.#documents = new Documents({
+      store,
+      random,
+      save: (document, bytes) => this.#saver.add(document, bytes),
+      project: (doc) => this.#project(doc.guid, doc),
+    })
+    this.#background = new Background({
+      store,
+      clock,
+      documents: this.#documents,
+      project: (name, doc) => this.#project(name, doc),
+      refreshed: (rows) => this.#refreshed(rows),
+    })
+    this.sync = new SyncControl({ ...options, nextKey, saver: this.#saver, post: (message) => this.#tabs.post(message) })
+    this.#stamps = createStampClock({ now: () => clock.now() + (this.sync.clockOffsetMs ?? clockOffsetMs) })
+    this.sync.events.add((event) => {
+      if (event.type === 'stored') this.#storedByFeed(event.stored)
+      else if (event.type === 'acknowledged') this.#confirmations.acknowledged(event.items)
+      else this.#confirmations.refused(event.name, event.error)
+    })
+    this.#tabs = joinTabs({
+      platform,
+      name: `tidemark:${encodeURIComponent(options.user.id)}:${encodeURIComponent(options.name)}`,
+      message: (message) => this.#heard(message),
+      lead: () => {
+        this.sync.lead()
+        this.#background.wake(0)
+      },
+    })
+    this.#tabs.post({ type: 'joined' })
+  }
+
+  get status(): Space['status'] {
+    return this.sync.status
+  }
+
+  async create<F extends Fields>(
+    entity: EntityDefinition<F>,
+    init: EntityInit<F>,
+    { id }: { readonly id?: string } = {},
+  ): Promise<Entity<F>> {
+    this.#check(entity)
+    const name = documentName(entity.type, id ?? randomId(this.#options.platform.random))
+    const isTaken = async (): Promise<boolean> =>
+      this.#documents.get(name) !== undefined || (await this.#options.store.load([name])).has(name)
+    if (id !== undefined && (await isTaken())) throw new TidemarkError('client/exists', `${name} exists on this device`)
+    this.#check(entity)
+    const document = this.#documents.create(name)
+    try {
+      const stored = document.collect(() => entity.initialise(document.doc, init, { user: this.user.id, stamps: this.#stamps }))
+      return this.#handle(entity, document, this.#confirmations.receipt(stored))
+    } catch (error) {
+      this.#documents.release(document)
+      throw error
+    }
+  }
+
+  async open<F extends Fields>(entity: EntityDefinition<F>, id: string): Promise<Entity<F>> {
+    this.#check(entity)
+    const document = await this.#documents.open(documentName(entity.type, id))
+    return this.#handle(entity, document, this.#confirmations.receipt([]))
+  }
+
+  query<F extends Fields>(entity: EntityDefinition<F>, options: QueryOptions<RowValue<F>> = {}): Query<RowValue<F>> {
+    this.#check(entity)
+    return createQuery<RowValue<F>>(this.#table(entity.type), options)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#saver.close()
+    this.sync.close()
+    this.#tabs.close()
+    this.#background.close()
+    this.#confirmations.close()
+    this.#documents.close()
+    await this.#options.store.close()
+  }
+
+  #check(entity: { readonly type: string }): void {
+    if (this.#closing !== null) throw new TidemarkError('client/closed', `the space ${this.name} is closed`)
+    if (this.#definitions.get(entity.type) !== entity) {
+      throw new TidemarkError('client/unknown-entity', `the space was opened without this definition of ${entity.type}`)
+    }
+  }
+
+  #handle<F extends Fields>(entity: EntityDefinition<F>, document: OpenDocument, created: Entity['created']): Entity<F> {
+    const attached = this.#attached.get(document) ?? this.#attach(entity as unknown as EntityDefinition, document)
+    const { type } = entity
+    const id = document.name.slice(type.length + 1)
+    const release = (): void => this.#documents.release(document)
+    // reason: the handle works on unknown values; the types of F are exact only at this rim.
+    return createEntity({ type, id, document, attached, confirmations: this.#confirmations, created, release }) as unknown as Entity<F>
+  }
+
+  #attach(entity: EntityDefinition, document: OpenDocument): AttachedEntity {
+    const attached = entity.attach(document.doc, { user: this.user.id, stamps: this.#stamps })
+    this.#attached.set(document, attached)
+    this.#showRow(document)
+    document.changed.add(() => this.#showRow(document))
+    return attached
+  }
+
+  /** Lists show what is in memory at once; the stored row follows with the commit. */
+  #showRow(document: OpenDocument): void {
+    const row = document.row()
+    if (row !== null) this.#tables.get(row.type)?.put(row)
+  }
+
+  #table(type: string): RowTable {
+    const table = this.#tables.get(type) ?? new RowTable(() => this.#options.store.rows(type))
+    if (!this.#tables.has(type)) {
+      this.#tables.set(type, table)
+      for (const document of this.#documents.all()) this.#showRow(document)
+      table.loaded.catch(reportUncaught)
+    }
+    return table
+  }
+
+  #project(name: string, doc: Y.Doc): Row | null {
+    const parsed = parseDocumentName(name)
+    const definition = parsed === null ? undefined : this.#definitions.get(parsed.type)
+    if (parsed === null || definition === undefined) return null
+    return { type: parsed.type, id: parsed.id, value: definition.row(doc) as Json }
+  }
+
+  #savedHere(stored: StoredDocuments, rows: readonly Row[]): void {
+    for (const [name, revision] of stored.revisions) {
+      const document = this.#documents.get(name)
+      if (document !== undefined && !document.saw(revision)) this.#documents.reload(document)
+    }
+    this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
+    if (rows.length > 0) this.#tabs.post({ type: 'rows', rows })
+    this.sync.wrote()
+    if (this.#tabs.isLeader) this.#background.wake()
+  }
+
+  #storedByFeed(stored: StoredDocuments): void {
+    this.#documents.stored(stored)
+    this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
+    this.#background.wake()
+  }
+
+  #refreshed(rows: readonly Row[]): void {
+    this.#putRows(rows)
+    this.#tabs.post({ type: 'rows', rows })
+  }
+
+  /** An open document's row is as in memory, which is never behind for long. */
+  #putRows(rows: readonly Row[]): void {
+    for (const row of rows) if (this.#documents.get(`${row.type}/${row.id}`) === undefined) this.#tables.get(row.type)?.put(row)
+  }
+
+  #heard(message: TabMessage): void {
+    switch (message.type) {
+      case 'stored':
+        this.#documents.stored({ updates: message.updates, revisions: new Map(message.revisions) })
+        this.sync.wrote()
+        if (this.#tabs.isLeader) this.#background.wake()
+        return
+      case 'rows':
+        return this.#putRows(message.rows)
+      case 'acknowledged':
+        return this.#confirmations.acknowledged(message.items)
+      case 'refused':
+        return this.#confirmations.refused(message.name, fromPlainError(message.error) as TidemarkError)
+      default:
+        return this.sync.heard(message)
+    }
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * `space.sync`: drives the engine where this tab leads, follows the leader's word where it does not, and
+ * makes the one status value.
+ */
+import {
+  createListeners,
+  createObservable,
+  isErrorCode,
+  type Listeners,
+  type Observable,
+  reportUncaught,
+  TidemarkError,
+} from '@tidemark/base'
+import type { Acknowledged } from '@tidemark/store'
+import type { Saver } from './saver.ts'
+import type { SessionOptions } from './session.ts'
+import { fromPlainError, initialSyncStatus, type SpaceStatus, type SyncStatus, sameSyncStatus, toPlainError } from './status.ts'
+import type { StoredDocuments } from './stored.ts'
+import { type EngineEvent, SyncEngine } from './sync/engine.ts'
+import type { PendingEntity, SpaceSync } from './sync-api.ts'
+import type { TabMessage } from './tabs.ts'
+
+export interface SyncControlOptions extends SessionOptions {
+  readonly nextKey: () => { readonly writer: string; readonly n: number }
+  readonly saver: Saver
+  readonly post: (message: TabMessage) => void
+}
+
+/** What the rest of the tab has to act on. */
+export type SyncControlEvent =
+  | { readonly type: 'stored'; readonly stored: StoredDocuments }
+  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
+  | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
+
+export class SyncControl implements SpaceSync {
+  readonly events: Listeners<SyncControlEvent> = createListeners()
+  readonly #options: SyncControlOptions
+  readonly #status
+  readonly #stop: (() => void)[] = []
+  #engine: SyncEngine | null = null
+  #sync: SyncStatus = initialSyncStatus
+  #refusal: TidemarkError | null = null
+  #isPaused: boolean
+  #isCounting = false
+  #isCountAgain = false
+  #isClosed = false
+
+  constructor(options: SyncControlOptions) {
+    this.#options = options
+    this.#isPaused = options.paused ?? false
+    this.#sync = { ...initialSyncStatus, phase: options.relay === undefined ? 'local' : this.#isPaused ? 'paused' : 'connecting' }
+    this.#status = createObservable<SpaceStatus>(this.#compose())
+    const renew = (): void => this.#status.set(this.#compose())
+    this.#stop.push(options.store.status.subscribe(renew), options.saver.isSaving.subscribe(renew))
+    this.#count()
+  }
+
+  get status(): Observable<SpaceStatus> {
+    return this.#status
+  }
+
+  /** What the relay's clock showed ahead of this device's at the last welcome; null before one. */
+  get clockOffsetMs(): number | null {
+    return this.#engine?.clockOffsetMs ?? null
+  }
+
+  async pending(limit = 100): Promise<readonly PendingEntity[]> {
+    const documents = await this.#options.store.pending(limit)
+    return documents.map(({ record, updates }) => ({
+      name: record.name,
+      sinceMs: record.pendingSinceMs ?? this.#options.platform.clock.now(),
+      bytes: updates.reduce((sum, update) => sum + update.bytes.length, 0),
+      problem: record.problem !== null && isErrorCode(record.problem) ? record.problem : null,
+    }))
+  }
+
+  retryNow(): void {
+    this.#command('retry-now')
+  }
+
+  pause(): void {
+    this.#command('pause')
+  }
+
+  resume(): void {
+    this.#command('resume')
+  }
+
+  /** This tab holds the connection from now on. */
+  lead(): void {
+    const { relay, platform, store, name, replica, nextKey, build = '' } = this.#options
+    if (this.#isClosed) return
+    if (relay === undefined) return this.#status.set(this.#compose())
+    this.#engine = new SyncEngine({ platform, store, space: name, relay, paused: this.#isPaused, build, replica, nextKey })
+    this.#engine.events.add((event) => this.#engineSaid(event))
+    this.#findRefusal()
+    this.#engine.dispatch({ type: 'lead' })
+    this.#tell()
+  }
+
+  /** Something was stored, here or in another tab, that may be pending. */
+  wrote(): void {
+    this.#engine?.wake()
+    this.#count()
+  }
+
+  heard(message: TabMessage): void {
+    if (message.type === 'command') this.#obey(message.command)
+    else if (message.type === 'joined' && this.#engine !== null) this.#post()
+    else if (message.type === 'status' && this.#engine === null) {
+      this.#isPaused = message.status.phase === 'paused'
+      this.#setSync({ ...message.status, problem: fromPlainError(message.status.problem) })
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const stop of this.#stop) stop()
+    this.#engine?.close()
+    this.#engine = null
+  }
+
+  #command(command: 'pause' | 'resume' | 'retry-now'): void {
+    this.#options.post({ type: 'command', command })
+    this.#obey(command)
+  }
+
+  #obey(command: 'pause' | 'resume' | 'retry-now'): void {
+    if (command !== 'retry-now') this.#isPaused = command === 'pause'
+    if (this.#engine === null) return
+    if (command !== 'retry-now') return this.#engine.dispatch({ type: command })
+    this.#refusal = null
+    this.#engine.retryNow().catch(reportUncaught)
+  }
+
+  #engineSaid(event: EngineEvent): void {
+    const { post } = this.#options
+    switch (event.type) {
+      case 'state':
+        return this.#tell()
+      case 'stored':
+        return this.events.emit(event)
+      case 'acknowledged':
+        post({ type: 'acknowledged', items: event.items })
+        this.events.emit(event)
+        this.#sync = { ...this.#sync, lastConfirmedMs: this.#options.platform.clock.now() }
+        return this.#count()
+      case 'refused':
+        this.#refusal = event.error
+        post({ type: 'refused', name: event.name, error: toPlainError(event.error) as NonNullable<ReturnType<typeof toPlainError>> })
+        this.events.emit(event)
+        return this.#tell()
+      case 'failed':
+        return
+    }
+  }
+
+  /** Makes the leader's status and tells it to all tabs. */
+  #tell(): void {
+    const engine = this.#engine
+    if (engine === null) return
+    this.#setSync({ ...this.#sync, phase: engine.phase, retryAtMs: engine.state.retryAtMs, problem: engine.state.stopped ?? this.#refusal })
+    this.#post()
+  }
+
+  #post(): void {
+    this.#options.post({ type: 'status', status: { ...this.#sync, problem: toPlainError(this.#sync.problem) } })
+  }
+
+  #setSync(sync: SyncStatus): void {
+    this.#sync = sync
+    const composed = this.#compose()
+    const before = this.#status.get()
+    if (
+      !sameSyncStatus(before, composed) ||
+      before.role !== composed.role ||
+      before.storage !== composed.storage ||
+      before.saving !== composed.saving
+    )
+      this.#status.set(composed)
+  }
+
+  #compose(): SpaceStatus {
+    const isLeader = this.#engine !== null || this.#options.relay === undefined
+    return {
+      ...this.#sync,
+      role: isLeader ? 'leader' : 'follower',
+      storage: this.#options.store.status.get(),
+      saving: this.#options.saver.isSaving.get(),
+    }
+  }
+
+  /** Counts what is pending; calls that come meanwhile are answered by one more count. */
+  #count(): void {
+    this.#isCountAgain = true
+    if (this.#isCounting) return
+    this.#isCounting = true
+    const next = async (): Promise<void> => {
+      while (this.#isCountAgain && !this.#isClosed) {
+        this.#isCountAgain = false
+        const pending = await this.#options.store.pendingTotals()
+        this.#setSync({ ...this.#sync, pending })
+      }
+      if (this.#engine !== null) this.#post()
+    }
+    next()
+      .catch((error: unknown) => {
+        if (!this.#isClosed) reportUncaught(error)
+      })
+      .finally(() => {
+        this.#isCounting = false
+      })
+  }
+
+  /** What was refused before this tab led is still refused. */
+  #findRefusal(): void {
+    this.pending().then(
+      (pending) => {
+        const refused = pending.find((one) => one.problem !== null)
+        if (refused?.problem == null || this.#isClosed) return
+        this.#refusal = new TidemarkError(refused.problem, `the relay refused a change of ${refused.name}`)
+        this.#tell()
+      },
+      (error: unknown) => {
+        if (!this.#isClosed) reportUncaught(error)
+      },
+    )
+  }
+}

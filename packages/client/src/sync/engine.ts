@@ -1,0 +1,266 @@
+/**
+ * The sync engine of one tab: runs the state machine, and for as long as this tab leads, the connection.
+ *
+ * It decides nothing itself: `machine.ts` says when to dial, `replica.ts` where the replica stands,
+ * `Receiver` and `Pusher` move data between the relay and the store.
+ */
+import { createListeners, fraction, type Listeners, TidemarkError, toTidemarkError } from '@tidemark/base'
+import { type Changes, type Cursor, closeCodes, type RelayMessage, type Welcome, wireVersion } from '@tidemark/protocol'
+import type { Acknowledged, LocalStore } from '@tidemark/store'
+import type { Platform } from '../platform.ts'
+import type { SyncPhase } from '../status.ts'
+import type { StoredDocuments } from '../stored.ts'
+import { Connection } from './connection.ts'
+import { backoffLimits, initialState, phaseOf, type SyncEffect, type SyncEvent, type SyncState, step } from './machine.ts'
+import { Pusher } from './pusher.ts'
+import { Receiver } from './receiver.ts'
+import { cursorJson, incarnationsJson, type ReplicaState, readReplicaState, welcomed } from './replica.ts'
+
+/** Bytes of changes that may be on their way to this replica. */
+export const creditBytes = 4 << 20
+
+export interface RelayOptions {
+  /** `ws://` or `wss://`, host and port; the protocol's own path is added. */
+  readonly url: string
+  /** Gives the sign-in token; asked before each connection. */
+  readonly token?: () => string | Promise<string>
+}
+
+export interface EngineOptions {
+  readonly platform: Platform
+  readonly store: LocalStore
+  readonly space: string
+  readonly relay: RelayOptions
+  readonly paused: boolean
+  readonly build: string
+  readonly replica: string
+  readonly nextKey: () => { readonly writer: string; readonly n: number }
+}
+
+/** What the engine tells the rest of the tab. */
+export type EngineEvent =
+  | { readonly type: 'state' }
+  | { readonly type: 'stored'; readonly stored: StoredDocuments }
+  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
+  | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
+  | { readonly type: 'failed'; readonly error: TidemarkError }
+
+/** The values that the engine keeps under the store's `state`. */
+const incarnationsKey = 'incarnations'
+const clockOffsetKey = 'clockOffsetMs'
+
+export class SyncEngine {
+  readonly events: Listeners<EngineEvent> = createListeners()
+  readonly #options: EngineOptions
+  readonly #stopListening: () => void
+  #state: SyncState
+  #connection: Connection | null = null
+  #receiver: Receiver | null = null
+  #pusher: Pusher | null = null
+  #head = 0
+  #clockOffsetMs: number | null = null
+  /** Changes that came before the welcome was stored; bounded by the credit in `hello`. */
+  #early: Changes[] = []
+  #cancelWait: () => void = () => {}
+  #cancelStable: () => void = () => {}
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#state = initialState({ paused: options.paused, online: options.platform.lifecycle.isOnline() })
+    this.#stopListening = options.platform.lifecycle.listen((event) => {
+      if (event === 'offline') this.#connection?.probe()
+      this.dispatch({ type: event })
+    })
+  }
+
+  get phase(): SyncPhase {
+    return phaseOf(this.#state)
+  }
+
+  get state(): SyncState {
+    return this.#state
+  }
+
+  /** What the relay's clock showed ahead of this device's at the last welcome; null before one. */
+  get clockOffsetMs(): number | null {
+    return this.#clockOffsetMs
+  }
+
+  dispatch(event: SyncEvent): void {
+    const { platform } = this.#options
+    const { state, effects } = step(this.#state, event, { nowMs: platform.clock.now(), chance: fraction(platform.random) })
+    const isChanged = state !== this.#state
+    this.#state = state
+    for (const effect of effects) this.#perform(effect)
+    if (isChanged) this.events.emit({ type: 'state' })
+  }
+
+  /** Something is pending, perhaps. */
+  wake(): void {
+    this.#pusher?.wake()
+  }
+
+  /** Forgets refusals, so that what was refused is tried again, and connects at once. */
+  async retryNow(): Promise<void> {
+    const { store } = this.#options
+    const totals = await store.pendingTotals()
+    const refused = (await store.pending(totals.documents)).filter((one) => one.record.problem !== null)
+    if (refused.length > 0) await store.commit({ docs: refused.map((one) => ({ name: one.record.name, problem: null })) })
+    this.dispatch({ type: 'retry-now' })
+    this.wake()
+  }
+
+  close(): void {
+    this.#stopListening()
+    this.dispatch({ type: 'unlead' })
+    this.#cancelWait()
+  }
+
+  #perform(effect: SyncEffect): void {
+    if (effect.type === 'dial') this.#dial()
+    else if (effect.type === 'hang-up') this.#drop(closeCodes.normal, 'done')
+    else if (effect.type === 'greet') void this.#greet(this.#connection as Connection)
+    else this.#cancelWait()
+    if (effect.type === 'wait')
+      this.#cancelWait = this.#options.platform.clock.schedule(effect.delayMs, () => this.dispatch({ type: 'timer' }))
+  }
+
+  #dial(): void {
+    const { platform, relay } = this.#options
+    // Events of a connection that was given up meanwhile count no more.
+    const isCurrent = (): boolean => this.#connection === connection
+    const connection: Connection = new Connection(platform.connect, `${relay.url.replace(/\/+$/, '')}/v1`, platform.clock, {
+      opened: () => {
+        if (isCurrent()) this.dispatch({ type: 'opened' })
+      },
+      message: (message) => {
+        if (isCurrent()) this.#receive(message)
+      },
+      closed: (code, reason) => {
+        if (!isCurrent()) return
+        this.#forget()
+        this.dispatch({ type: 'closed', code, reason })
+      },
+    })
+    this.#connection = connection
+  }
+
+  /** Ends the connection from this side; the machine knows already. */
+  #drop(code: number, reason: string): void {
+    const connection = this.#connection
+    this.#forget()
+    connection?.close(code, reason)
+  }
+
+  #forget(): void {
+    this.#connection = null
+    this.#receiver?.close()
+    this.#pusher?.close()
+    this.#receiver = null
+    this.#pusher = null
+    this.#cancelStable()
+  }
+
+  async #greet(connection: Connection): Promise<void> {
+    const { store, relay, space, replica, build } = this.#options
+    try {
+      const { cursor, incarnations } = await this.#replicaState()
+      const token = (await relay.token?.()) ?? ''
+      if (this.#connection !== connection) return
+      connection.send([{ type: 'hello', version: wireVersion, space, token, replica, build, cursor, incarnations, credit: creditBytes }])
+    } catch (error) {
+      if (this.#connection === connection) this.#failed(toTidemarkError(error, store.status.get().problem?.code ?? 'store/failed'))
+    }
+  }
+
+  async #replicaState(): Promise<ReplicaState> {
+    const { cursor, values } = await this.#options.store.state()
+    return readReplicaState(cursor, values[incarnationsKey])
+  }
+
+  #receive(message: Exclude<RelayMessage, { type: 'chunk' | 'names' | 'pong' }>): void {
+    const connection = this.#connection as Connection
+    switch (message.type) {
+      case 'welcome':
+        return void this.#welcome(message, connection)
+      case 'changes': {
+        if (this.#receiver === null) return void this.#early.push(message)
+        const named = message.changes.map(({ number, update }) => ({ name: connection.nameOf(number), bytes: update }))
+        return this.#receiver.receive(message, named)
+      }
+      case 'ack':
+        return this.#pusher?.ack(message)
+      case 'refuse':
+        return this.#pusher?.refuse(message)
+      case 'bye':
+        return this.dispatch({ type: 'bye', error: new TidemarkError(message.code, message.detail), retryAfterMs: message.retryAfterMs })
+    }
+  }
+
+  /** Moves the replica to where the welcome puts it, in one commit; the relay's first changes wait for it. */
+  async #welcome(welcome: Welcome, connection: Connection): Promise<void> {
+    const { store, platform } = this.#options
+    this.#head = welcome.head
+    this.#clockOffsetMs = welcome.nowMs - platform.clock.now()
+    connection.maxFrameBytes = welcome.limits.maxFrameBytes
+    this.#early = []
+    try {
+      const before = await this.#replicaState()
+      const { state, carryAfter } = welcomed(before, welcome)
+      const lost = carryAfter === null ? [] : await store.changedAfter(carryAfter)
+      await store.commit({
+        ...(state === before ? {} : { cursor: { follows: cursorJson(before.cursor), next: cursorJson(state.cursor) } }),
+        docs: lost.map((name) => ({ name, carry: true })),
+        state: { [incarnationsKey]: incarnationsJson(state.incarnations), [clockOffsetKey]: this.#clockOffsetMs },
+      })
+      if (this.#connection !== connection) return
+      this.#start(state.cursor as Cursor, welcome, connection)
+      for (const changes of this.#early.splice(0)) this.#receive(changes)
+    } catch (error) {
+      if (this.#connection === connection) this.#failed(toTidemarkError(error, 'store/failed'))
+    }
+  }
+
+  #start(cursor: Cursor, welcome: Welcome, connection: Connection): void {
+    const { store, platform, nextKey } = this.#options
+    const failed = (error: TidemarkError): void => {
+      if (this.#connection === connection) this.#failed(error)
+    }
+    const pusher = new Pusher({
+      store,
+      clock: platform.clock,
+      limits: welcome.limits,
+      send: (messages) => connection.send(messages),
+      acknowledged: (items) => this.events.emit({ type: 'acknowledged', items }),
+      refused: (name, error) => this.events.emit({ type: 'refused', name, error }),
+      failed,
+    })
+    this.#pusher = pusher
+    this.#receiver = new Receiver(cursor, {
+      store,
+      clock: platform.clock,
+      nextKey,
+      isEcho: (change) => pusher.isEcho(change),
+      stored: (stored) => this.events.emit({ type: 'stored', stored }),
+      moved: (next, bytes) => {
+        if (bytes > 0) connection.send([{ type: 'credit', bytes }])
+        if (this.#connection === connection) this.#caughtUp(next)
+      },
+      failed,
+    })
+    this.dispatch({ type: 'welcomed' })
+    this.#cancelStable = platform.clock.schedule(backoffLimits.stableMs, () => this.dispatch({ type: 'stable' }))
+    this.#caughtUp(cursor)
+    pusher.wake()
+  }
+
+  #caughtUp(cursor: Cursor): void {
+    if (cursor.catchUp === undefined && cursor.seq >= this.#head) this.dispatch({ type: 'caught-up' })
+  }
+
+  /** A failure on this side: the connection is given up and tried again with backoff. */
+  #failed(error: TidemarkError): void {
+    this.events.emit({ type: 'failed', error })
+    this.#connection?.close(closeCodes.normal, error.code)
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * Sends what is pending, and clears it when the relay has it durably.
+ *
+ * There is no queue: what is pending is read from the store each time, so it is right after a crash, a
+ * reload, or another tab's edits. One push or carry of a document is under way at a time; what is written
+ * meanwhile goes with the next, so a busy relay gets fewer and larger pushes.
+ */
+import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
+import type { Ack, ClientMessage, Refuse, RelayLimits } from '@tidemark/protocol'
+import type { Acknowledged, DocPatch, LocalStore, PendingDocument, StoredDocument } from '@tidemark/store'
+import { mergeGrouped } from '@tidemark/updates'
+import type { NamedChange } from './receiver.ts'
+
+interface InFlight {
+  readonly kind: 'push' | 'carry'
+  readonly name: string
+  readonly update: Uint8Array
+  /** What an acknowledgement clears. */
+  readonly marks: readonly { readonly writer: string; readonly upTo: number }[]
+}
+
+export interface PusherOptions {
+  readonly store: LocalStore
+  readonly clock: Clock
+  readonly limits: RelayLimits
+  readonly send: (messages: readonly ClientMessage[]) => void
+  readonly acknowledged: (items: readonly Acknowledged[]) => void
+  readonly refused: (name: string, error: TidemarkError) => void
+  readonly failed: (error: TidemarkError) => void
+}
+
+const documentsAtOnce = 64
+const retryMs = 1_000
+/** Own updates whose echo on the feed is recognised, so that they are not stored twice. */
+const maxEchoes = 256
+
+export class Pusher {
+  readonly #options: PusherOptions
+  readonly #inFlight = new Map<number, InFlight>()
+  readonly #busy = new Set<string>()
+  readonly #echoes: { readonly name: string; readonly update: Uint8Array }[] = []
+  #n = 0
+  #isRunning = false
+  #isAskedAgain = false
+  #isClosed = false
+  #settling: Promise<void> = Promise.resolve()
+  readonly #retries = new Set<() => void>()
+
+  constructor(options: PusherOptions) {
+    this.#options = options
+  }
+
+  /** Looks for pending changes and sends them; cheap when there are none. */
+  wake(): void {
+    this.#isAskedAgain = true
+    void this.#run()
+  }
+
+  /** Whether the relay's change is this replica's own push, byte for byte. */
+  isEcho(change: NamedChange): boolean {
+    return this.#echoes.some((echo) => echo.name === change.name && sameBytes(echo.update, change.bytes))
+  }
+
+  ack(ack: Ack): void {
+    const done = [...this.#inFlight].filter(([n]) => n <= ack.n)
+    if (done.length === 0) return
+    for (const [n] of done) this.#inFlight.delete(n)
+    const acknowledged = done.flatMap(([, one]) => one.marks.map((mark) => ({ name: one.name, seq: ack.seq, ...mark })))
+    const docs = done.map(
+      ([, one]): DocPatch =>
+        one.kind === 'carry' ? { name: one.name, carry: false, lastSeq: ack.seq } : { name: one.name, lastSeq: ack.seq },
+    )
+    this.#settle(done, async () => {
+      await this.#options.store.commit({ acknowledged, docs })
+      this.#options.acknowledged(acknowledged)
+    })
+  }
+
+  refuse(refuse: Refuse): void {
+    const one = this.#inFlight.get(refuse.n)
+    if (one === undefined) return
+    this.#inFlight.delete(refuse.n)
+    const error = new TidemarkError(refuse.code, refuse.detail)
+    if (error.retryable) {
+      const cancel = this.#options.clock.schedule(retryMs, () => {
+        this.#retries.delete(cancel)
+        this.#busy.delete(one.name)
+        this.wake()
+      })
+      this.#retries.add(cancel)
+      return
+    }
+    // What the relay lacks is handed on whole, once; a document that even so does not fit is an orphan, and reported.
+    const isToCarry = refuse.code === 'relay/incomplete' && one.kind === 'push'
+    this.#settle([[refuse.n, one]], async () => {
+      await this.#options.store.commit({
+        docs: [isToCarry ? { name: one.name, carry: true } : { name: one.name, carry: false, problem: refuse.code }],
+      })
+      if (!isToCarry) this.#options.refused(one.name, error)
+    })
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const cancel of this.#retries) cancel()
+  }
+
+  /** Stores an answer, in order; the document may be pushed again only then. */
+  #settle(done: readonly (readonly [number, InFlight])[], store: () => Promise<void>): void {
+    this.#settling = this.#settling
+      .then(store)
+      .then(() => {
+        for (const [, one] of done) this.#busy.delete(one.name)
+        this.wake()
+      })
+      .catch((error: unknown) => {
+        if (!this.#isClosed) this.#options.failed(toTidemarkError(error, 'store/failed'))
+      })
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    try {
+      while (this.#isAskedAgain && !this.#isClosed) {
+        this.#isAskedAgain = false
+        await this.#send()
+      }
+    } catch (error) {
+      if (!this.#isClosed) this.#options.failed(toTidemarkError(error, 'store/failed'))
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  async #send(): Promise<void> {
+    const room = Math.min(documentsAtOnce, this.#options.limits.maxPushesInFlight - this.#inFlight.size)
+    if (room <= 0) return
+    const { store } = this.#options
+    const toCarry = (await store.carrying(this.#busy.size + room)).filter((name) => !this.#busy.has(name)).slice(0, room)
+    const documents = toCarry.length > 0 ? await store.load(toCarry) : new Map<string, StoredDocument>()
+    const pushable = await this.#pushable(room)
+    if (this.#isClosed) return
+    const next = [...[...documents.values()].map(carryOf), ...pushable.map(pushOf)].slice(0, room)
+    const messages: ClientMessage[] = []
+    for (const one of next) {
+      if (one.update.length > this.#options.limits.maxUpdateBytes) await this.#refuseHere(one, 'relay/too-large')
+      else messages.push(this.#start(one))
+    }
+    if (messages.length > 0 && !this.#isClosed) this.#options.send(messages)
+    if (next.length === room) this.#isAskedAgain = true
+  }
+
+  /** Up to `room` documents to push, oldest first; those that are refused or under way do not take the place of others. */
+  async #pushable(room: number): Promise<PendingDocument[]> {
+    for (let limit = this.#busy.size + room; ; limit *= 2) {
+      const pending = await this.#options.store.pending(limit)
+      const pushable = pending.filter((one) => isPushable(one) && !this.#busy.has(one.record.name))
+      if (pushable.length >= room || pending.length < limit) return pushable
+    }
+  }
+
+  #start(one: InFlight): ClientMessage {
+    const n = ++this.#n
+    this.#inFlight.set(n, one)
+    this.#busy.add(one.name)
+    this.#echoes.push({ name: one.name, update: one.update })
+    if (this.#echoes.length > maxEchoes) this.#echoes.shift()
+    return { type: one.kind, n, document: one.name, update: one.update }
+  }
+
+  async #refuseHere(one: InFlight, code: ErrorCode): Promise<void> {
+    await this.#options.store.commit({ docs: [{ name: one.name, carry: false, problem: code }] })
+    this.#options.refused(
+      one.name,
+      new TidemarkError(code, `${one.update.length} bytes where the relay takes ${this.#options.limits.maxUpdateBytes}`),
+    )
+  }
+}
+
+const isPushable = (one: PendingDocument): boolean => one.record.problem === null && !one.record.carry && one.updates.length > 0
+
+function pushOf({ record, updates }: PendingDocument): InFlight {
+  const upTo = new Map<string, number>()
+  for (const { writer, n } of updates) upTo.set(writer, Math.max(n, upTo.get(writer) ?? 0))
+  const marks = [...upTo].map(([writer, n]) => ({ writer, upTo: n }))
+  return { kind: 'push', name: record.name, update: mergeGrouped(updates.map((update) => update.bytes)), marks }
+}
+
+function carryOf({ record, snapshot, updates }: StoredDocument): InFlight {
+  const all = updates.map((update) => update.bytes)
+  const marks = Object.entries(record.pending).map(([writer, range]) => ({ writer, upTo: range.to }))
+  return { kind: 'carry', name: record.name, update: mergeGrouped(snapshot === null ? all : [snapshot, ...all]), marks }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}

@@ -1,0 +1,112 @@
+/**
+ * Stores what the relay sends, with the cursor, in one transaction; only then do open documents hear of it.
+ *
+ * Invariants
+ * 1. The cursor never moves past something that is not stored.
+ * 2. Frames are stored in the order in which they came; those that wait while one is stored go together.
+ * 3. Credit is given back for what is stored, so a slow disk slows the relay down instead of filling memory.
+ */
+import { type Clock, type TidemarkError, toTidemarkError } from '@tidemark/base'
+import type { Changes, Cursor } from '@tidemark/protocol'
+import type { Batch, DocPatch, LocalStore, StoredUpdate } from '@tidemark/store'
+import type { StoredDocuments } from '../stored.ts'
+import { advanced, cursorJson } from './replica.ts'
+
+/** One update of a frame, its document by name. */
+export interface NamedChange {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+interface Frame {
+  readonly changes: Changes
+  readonly named: readonly NamedChange[]
+  readonly frameBytes: number
+}
+
+export interface ReceiverOptions {
+  readonly store: LocalStore
+  readonly clock: Clock
+  /** Gives the key of the next stored update: this tab's writer and its next number. */
+  readonly nextKey: () => { readonly writer: string; readonly n: number }
+  /** Whether the relay only repeats what this replica pushed. */
+  readonly isEcho: (change: NamedChange) => boolean
+  readonly stored: (stored: StoredDocuments) => void
+  readonly moved: (cursor: Cursor, creditBytes: number) => void
+  /** The cursor stands elsewhere, or the frames do not follow it: the connection is of no use any more. */
+  readonly failed: (error: TidemarkError) => void
+}
+
+/** Frames stored in one transaction at most. */
+const maxFramesTogether = 64
+const retryMs = 1_000
+
+export class Receiver {
+  readonly #options: ReceiverOptions
+  readonly #frames: Frame[] = []
+  #cursor: Cursor
+  #isRunning = false
+  #isClosed = false
+  #cancelRetry: () => void = () => {}
+
+  constructor(cursor: Cursor, options: ReceiverOptions) {
+    this.#cursor = cursor
+    this.#options = options
+  }
+
+  receive(changes: Changes, named: readonly NamedChange[]): void {
+    if (this.#isClosed) return
+    const frameBytes = named.reduce((sum, change) => sum + change.bytes.length, 0)
+    this.#frames.push({ changes, named, frameBytes })
+    void this.#run()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#cancelRetry()
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    try {
+      while (this.#frames.length > 0 && !this.#isClosed) await this.#store(this.#frames.slice(0, maxFramesTogether))
+    } catch (error) {
+      const failure = toTidemarkError(error, 'store/failed')
+      if (failure.code === 'protocol/malformed' || failure.code === 'store/cursor-moved' || failure.code === 'store/closed')
+        this.#options.failed(failure)
+      else if (!this.#isClosed) this.#cancelRetry = this.#options.clock.schedule(retryMs, () => void this.#run())
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  async #store(frames: readonly Frame[]): Promise<void> {
+    const { batch, updates, next } = this.#batch(frames)
+    const { revisions } = await this.#options.store.commit(batch)
+    this.#frames.splice(0, frames.length)
+    this.#cursor = next
+    if (updates.length > 0) this.#options.stored({ updates, revisions })
+    this.#options.moved(
+      next,
+      frames.reduce((sum, frame) => sum + frame.frameBytes, 0),
+    )
+  }
+
+  #batch(frames: readonly Frame[]): { batch: Batch; updates: StoredUpdate[]; next: Cursor } {
+    const updates: StoredUpdate[] = []
+    const lastSeqs = new Map<string, number>()
+    let next = this.#cursor
+    for (const { changes, named } of frames) {
+      next = advanced(next, changes)
+      const seq = changes.mode === 'live' ? changes.seq : changes.to
+      for (const change of named) {
+        lastSeqs.set(change.name, seq)
+        if (!this.#options.isEcho(change))
+          updates.push({ ...this.#options.nextKey(), name: change.name, bytes: change.bytes, origin: 'remote' })
+      }
+    }
+    const docs: DocPatch[] = [...lastSeqs].map(([name, lastSeq]) => ({ name, lastSeq }))
+    return { batch: { updates, docs, cursor: { follows: cursorJson(this.#cursor), next: cursorJson(next) } }, updates, next }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The tabs of one browser: who leads, and what they tell each other.
+ *
+ * Each tab stores its own edits and tells the others once they are durable, in order. The leading tab
+ * holds the one connection, and tells what it stored, what was acknowledged, and the status.
+ */
+import { guarded } from '@tidemark/base'
+import type { Acknowledged, Row, StoredUpdate } from '@tidemark/store'
+import type { Channel, Platform } from './platform.ts'
+import type { PlainError, SyncStatus } from './status.ts'
+
+export type TabMessage =
+  | { readonly type: 'stored'; readonly updates: readonly StoredUpdate[]; readonly revisions: readonly (readonly [string, number])[] }
+  | { readonly type: 'rows'; readonly rows: readonly Row[] }
+  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
+  | { readonly type: 'refused'; readonly name: string; readonly error: PlainError }
+  | { readonly type: 'status'; readonly status: Omit<SyncStatus, 'problem'> & { readonly problem: PlainError | null } }
+  /** A new tab asks the leader for the status. */
+  | { readonly type: 'joined' }
+  | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'retry-now' }
+
+/** A message of another build may be unknown; it is passed over. */
+interface Envelope {
+  readonly tidemark: 1
+  readonly message: TabMessage
+}
+
+export interface Tabs {
+  readonly isLeader: boolean
+  post(message: TabMessage): void
+  /** Gives up leading and listening. */
+  close(): void
+}
+
+export interface TabsOptions {
+  readonly platform: Platform
+  /** One per space and user of this origin. */
+  readonly name: string
+  readonly message: (message: TabMessage) => void
+  readonly lead: () => void
+}
+
+export function joinTabs({ platform, name, message, lead }: TabsOptions): Tabs {
+  const channel: Channel = platform.openChannel(name, (data) => {
+    if (isEnvelope(data)) guarded(() => message(data.message))
+  })
+  const giveUp = new AbortController()
+  let isLeader = false
+  const held = (): Promise<void> =>
+    new Promise((release) => {
+      if (giveUp.signal.aborted) return release()
+      giveUp.signal.addEventListener('abort', () => release())
+      isLeader = true
+      guarded(lead)
+    })
+  platform.locks.hold(name, held, giveUp.signal)
+  return {
+    get isLeader() {
+      return isLeader
+    },
+    post: (one) => channel.post({ tidemark: 1, message: one } satisfies Envelope),
+    close: () => {
+      isLeader = false
+      giveUp.abort()
+      channel.close()
+    },
+  }
+}
+
+const isEnvelope = (data: unknown): data is Envelope =>
+  typeof data === 'object' &&
+  data !== null &&
+  (data as { tidemark?: unknown }).tidemark === 1 &&
+  typeof (data as { message?: unknown }).message === 'object'
