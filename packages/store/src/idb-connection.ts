@@ -47,6 +47,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 class IdbConnection implements Connection {
   readonly #options: ConnectionOptions
   #handle: Promise<IDBDatabase> | null = null
+  #database: IDBDatabase | null = null
   #closed = false
 
   constructor(options: ConnectionOptions) {
@@ -104,6 +105,7 @@ class IdbConnection implements Connection {
   #watched(database: IDBDatabase): IDBDatabase {
     database.onversionchange = () => this.#lose(database, 'another tab upgrades or deletes the database')
     database.onclose = () => this.#lose(database, 'the browser closed the database')
+    this.#database = database
     return database
   }
 
@@ -116,6 +118,8 @@ class IdbConnection implements Connection {
     database.onversionchange = null
     database.onclose = null
     database.close()
+    if (this.#database !== database) return // another use found it dead first, and opens a new one
+    this.#database = null
     this.#handle = null
   }
 }

@@ -200,6 +200,25 @@ describe('a lost connection', () => {
     expect(store.status.get().problem).toBeNull()
   })
 
+  test('that several uses find dead at once is opened again once', async () => {
+    const handles = watchHandles()
+    const { store } = await openStore()
+    handles[0]?.close()
+    await Promise.all([store.load(['a']), store.commit({ state: { a: 1 } }), store.state(), store.rows('note')])
+    expect(handles).toHaveLength(2)
+  })
+
+  test('is not opened again by a store that is closed meanwhile', async () => {
+    const handles = watchHandles()
+    const { store } = await openStore()
+    handles[0]?.close()
+    const commit = store.commit({ state: { a: 1 } })
+    await store.close()
+    await commit
+    expect(handles).toHaveLength(2)
+    expect(() => handles[1]?.transaction('docs')).toThrow(expect.objectContaining({ name: 'InvalidStateError' }))
+  })
+
   test('that the browser closed is told, and opened again at the next use', async () => {
     const handles = watchHandles()
     const { store } = await openStore()
