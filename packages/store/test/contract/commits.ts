@@ -145,6 +145,23 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(former.status.get().problem).toBeNull()
     })
 
+    test('[3] is moved by exactly one of two tabs that try at once, and both keep what they stored beside it', async () => {
+      const world = await createWorld(createHarness)
+      const tabs = [
+        { store: await world.open(), writer: 'w' },
+        { store: await world.open(), writer: 'x' },
+      ]
+      for (let seq = 0; seq < 5; seq++) {
+        const cursor = { follows: seq === 0 ? null : seq, next: seq + 1 }
+        const moves = Promise.allSettled(tabs.map(({ store }) => store.commit({ cursor })))
+        await Promise.all(tabs.map(({ store, writer }) => store.commit({ updates: [local('note/a', writer, seq + 1)] })))
+        const outcomes = await moves
+        expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      }
+      const a = (await world.open()).load(['note/a'])
+      expect((await a).get('note/a')?.record).toMatchObject({ revision: 10, pending: { w: { from: 1, to: 5 }, x: { from: 1, to: 5 } } })
+    })
+
     test('[3] that moved stops neither the batch before nor the batch after it', async () => {
       const store = await (await createWorld(createHarness)).open()
       const outcomes = await Promise.allSettled([

@@ -132,21 +132,23 @@ async function expectEqual(store: LocalStore, model: Model): Promise<void> {
 }
 
 export function modelContract(adapter: string, createHarness: CreateHarness, runs: number): void {
-  test(`${adapter}: does what a plain model does, for any sequence of batches`, async () => {
+  test(`${adapter}: does what a plain model does, for any batches of two tabs in turn`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 5 }), { maxLength: 8 }), async (bursts) => {
-        const store = await (await createWorld(createHarness)).open()
+        const world = await createWorld(createHarness)
+        const tabs = [await world.open(), await world.open()] as const
         const model = new Model()
-        for (const burst of bursts) {
+        for (const [i, burst] of bursts.entries()) {
+          const store = tabs[i % 2] as LocalStore
           const outcomes = burst.map((one) => {
             const batch = model.batchOf(one)
             return { isStored: model.apply(batch), commit: store.commit(batch) }
           })
           const settled = await Promise.allSettled(outcomes.map(({ commit }) => commit))
           expect(settled.map(({ status }) => status === 'fulfilled')).toEqual(outcomes.map(({ isStored }) => isStored))
-          await expectEqual(store, model)
+          await expectEqual(tabs[(i + 1) % 2] as LocalStore, model)
         }
-        await store.close()
+        await Promise.all(tabs.map((tab) => tab.close()))
       }),
       { numRuns: runs },
     )
