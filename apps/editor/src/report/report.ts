@@ -1,0 +1,39 @@
+/** The one entity of Fieldbook: what somebody saw in the field, on a day, in words. */
+import { defineEntity, latest, richText } from '@tidemark/client'
+import { z } from 'zod'
+
+export const titleCharacters = 200
+
+export const Report = defineEntity('report', {
+  version: 1,
+  fields: {
+    title: latest(z.string().max(titleCharacters)),
+    openedOn: latest(z.iso.date()),
+    createdAtMs: latest(z.number().int().nonnegative().default(0)),
+    body: richText(),
+  },
+})
+
+/** A row of the list: the fields, and the beginning of the body. */
+export interface ReportRow {
+  readonly id: string
+  readonly value: { readonly title: string; readonly openedOn: string; readonly createdAtMs: number; readonly body: string }
+}
+
+/** Newest first: by the day of the report, then by when it was written down. */
+export const newestFirst = (a: ReportRow, b: ReportRow): number =>
+  (b.value.openedOn ?? '').localeCompare(a.value.openedOn ?? '') || b.value.createdAtMs - a.value.createdAtMs
+
+/** Whether the row holds every word of `search`, in its title, its date or the beginning of its text. */
+export function matches(row: ReportRow, search: string): boolean {
+  const content = `${row.value.title ?? ''} ${row.value.openedOn ?? ''} ${row.value.body}`.toLocaleLowerCase()
+  return search
+    .toLocaleLowerCase()
+    .split(/\s+/)
+    .every((word) => content.includes(word))
+}
+
+/** The local day as `2026-11-23`. */
+export function dayOf(date: Date): string {
+  return `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`
+}

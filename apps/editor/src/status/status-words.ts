@@ -1,0 +1,130 @@
+/**
+ * The status of the space in words: what a person should know, and what they can do.
+ *
+ * A pure function of the status and the time. Words: saved is in this browser's database, confirmed is durable at the relay.
+ */
+import type { SpaceStatus } from '@tidemark/client'
+
+export type Tone = 'good' | 'busy' | 'calm' | 'warning' | 'problem'
+
+export interface StatusWords {
+  readonly tone: Tone
+  /** A few words for the pill. */
+  readonly short: string
+  /** The same without what counts down, for a screen reader to announce. */
+  readonly announced: string
+  /** Where the text is on this device. */
+  readonly device: string
+  /** How it stands with the relay. */
+  readonly relay: string
+  /** What the relay has not confirmed. */
+  readonly pending: string
+  /** Sentence and remedy for each thing that is wrong. */
+  readonly problems: readonly { readonly sentence: string; readonly remedy: string }[]
+  readonly canRetry: boolean
+}
+
+type Status = Pick<SpaceStatus, 'phase' | 'retryAtMs' | 'pending' | 'lastConfirmedMs' | 'problem' | 'storage' | 'saving'>
+
+export function statusWords(status: Status, nowMs: number): StatusWords {
+  const [tone, announced, counting] = headline(status, nowMs)
+  return {
+    tone,
+    announced,
+    short: counting === null ? announced : `${announced} ${counting}`,
+    device: deviceWords(status),
+    relay: relayWords(status, nowMs),
+    pending: pendingWords(status, nowMs),
+    problems: problemWords(status),
+    canRetry: status.phase === 'offline' || status.phase === 'waiting',
+  }
+}
+
+type Headline = readonly [tone: Tone, announced: string, counting: string | null]
+
+function headline(status: Status, nowMs: number): Headline {
+  const { documents } = status.pending
+  const waiting = documents === 0 ? '' : ` · ${documents} waiting`
+  if (status.phase === 'stopped') return ['problem', `Stopped${waiting}`, null]
+  if (status.storage.problem !== null) return ['problem', 'Not saved on this device', null]
+  if (status.storage.kind === 'memory') return ['warning', 'Kept in this tab only', null]
+  if (status.problem !== null) return ['warning', `Needs attention${waiting}`, null]
+  if (status.phase === 'paused') return ['calm', `Working offline${waiting}`, null]
+  if (status.phase === 'offline') return ['calm', `Offline${waiting}`, null]
+  if (status.phase === 'waiting') return ['calm', 'Reconnecting', countdown(status.retryAtMs, nowMs)]
+  if (status.phase === 'connecting') return ['busy', 'Connecting…', null]
+  if (status.phase === 'catching-up') return ['busy', 'Catching up…', null]
+  if (status.saving) return ['busy', 'Saving…', null]
+  if (status.phase === 'local') return ['calm', 'On this device', null]
+  if (documents > 0) return ['busy', 'Sending…', null]
+  return ['good', 'All confirmed', null]
+}
+
+function countdown(retryAtMs: number | null, nowMs: number): string | null {
+  if (retryAtMs === null) return null
+  return `in ${Math.max(1, Math.ceil((retryAtMs - nowMs) / 1_000))} s`
+}
+
+function deviceWords({ storage, saving }: Status): string {
+  if (storage.kind === 'memory') return 'Kept in this tab only: closing it loses what is not confirmed'
+  if (storage.problem !== null) return 'Not saved on this device yet'
+  return saving ? 'Saving on this device…' : 'Saved on this device'
+}
+
+function relayWords({ phase, retryAtMs }: Status, nowMs: number): string {
+  switch (phase) {
+    case 'live':
+      return 'Connected: changes are shared as you write'
+    case 'catching-up':
+      return 'Catching up with what others wrote'
+    case 'connecting':
+      return 'Connecting…'
+    case 'waiting':
+      return `Reconnecting ${countdown(retryAtMs, nowMs) ?? 'soon'}`
+    case 'paused':
+      return 'Working offline: changes stay on this device'
+    case 'stopped':
+      return 'Stopped: changes stay on this device'
+    case 'local':
+      return 'No relay: changes stay on this device'
+    case 'offline': {
+      const next = countdown(retryAtMs, nowMs)
+      return `Offline: changes stay on this device${next === null ? '' : `. Next try ${next}`}`
+    }
+  }
+}
+
+function pendingWords({ pending, lastConfirmedMs, phase }: Status, nowMs: number): string {
+  if (pending.documents === 0) {
+    if (lastConfirmedMs === null) return phase === 'live' ? 'All changes confirmed' : 'Nothing waits to be sent'
+    return `All changes confirmed, ${ago(nowMs - lastConfirmedMs)}`
+  }
+  const documents = pending.documents === 1 ? '1 document' : `${pending.documents} documents`
+  const since = pending.sinceMs === null ? '' : `, since ${span(nowMs - pending.sinceMs)}`
+  return `${documents} waiting${since} (${size(pending.bytes)})`
+}
+
+function problemWords({ problem, storage }: Status): StatusWords['problems'] {
+  return [problem, storage.problem, storage.fallback]
+    .filter((error) => error !== null)
+    .map(({ sentence, remedy }) => ({ sentence, remedy }))
+}
+
+const ago = (ms: number): string => (ms < 60_000 ? 'just now' : `${span(ms)} ago`)
+
+/** A stretch of time in one unit: `12 s`, `2 min`, `3 h`, `4 days`. */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000))
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h`
+  const days = Math.floor(seconds / 86_400)
+  return days === 1 ? '1 day' : `${days} days`
+}
+
+/** A size in one unit: `640 bytes`, `12 KB`, `3.4 MB`. */
+export function size(bytes: number): string {
+  if (bytes < 1_000) return bytes === 1 ? '1 byte' : `${bytes} bytes`
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1_000)} KB`
+  return `${(bytes / 1_000_000).toFixed(1)} MB`
+}
