@@ -15,4 +15,5 @@ export type {
 export type { RelayLogger } from './logger.ts'
 export { createMemoryDisk, createMemoryLog, type MemoryDisk, type MemoryLogOptions } from './memory-log.ts'
 export { anonymous, type ConnectionInfo, createRelay, type Relay, type RelayFigures, type RelayOptions } from './relay.ts'
+export { openSqliteLog, type SqliteLogOptions } from './sqlite-log.ts'
 export type { StockTarget } from './stock-session.ts'

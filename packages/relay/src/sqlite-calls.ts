@@ -1,0 +1,39 @@
+/** How the SQLite log's two workers are called: a request and one answer, in any order. */
+import { type ErrorCode, isErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
+import type { SqliteReader } from './sqlite-reader.ts'
+import type { SqliteWriter } from './sqlite-writer.ts'
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly role: 'write' | 'read'
+  readonly directory: string
+  /** Names this opening of the log. */
+  readonly opening: string
+}
+
+/** What the writing worker can be asked. */
+export type WriteMethods = Pick<SqliteWriter, keyof SqliteWriter>
+/** What the reading worker can be asked. */
+export type ReadMethods = Pick<SqliteReader, keyof SqliteReader>
+
+export interface Call {
+  readonly id: number
+  readonly method: string
+  readonly values: readonly unknown[]
+}
+
+export type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly failure: { readonly code: ErrorCode; readonly message: string } }
+
+/** The id of the answer that says whether the worker has started. */
+export const startId = 0
+
+export function failureOf(id: number, error: unknown): Answer {
+  const { code, message } = toTidemarkError(error, 'relay/log-failed')
+  return { id, failure: { code, message: message.replace(`${code}: `, '') } }
+}
+
+export function errorOf({ code, message }: { readonly code: string; readonly message: string }): TidemarkError {
+  return new TidemarkError(isErrorCode(code) ? code : 'relay/log-failed', message)
+}

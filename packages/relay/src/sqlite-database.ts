@@ -1,0 +1,136 @@
+/**
+ * The files of a data directory: one database, and a lock that one process holds.
+ *
+ * Invariants
+ * 1. A directory is used by one relay at a time. The lock is the operating system's, so it ends with the
+ *    process, however that ends.
+ * 2. A database that is not this relay's, or newer than it, is refused before anything is written.
+ * 3. A commit returns only after fsync (`synchronous=FULL` in WAL mode syncs the log at each commit).
+ */
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { TidemarkError } from '@tidemark/base'
+
+const schemaVersion = 1
+/** "TIDE" in ASCII; tells the file from other SQLite databases. */
+const applicationId = 0x54494445
+const databaseFile = 'relay.sqlite'
+const lockFile = 'relay.lock'
+
+const schema = `
+CREATE TABLE spaces (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  head INTEGER NOT NULL DEFAULT 0,
+  floor INTEGER NOT NULL DEFAULT 0,
+  documents INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE incarnations (
+  id TEXT PRIMARY KEY,
+  space INTEGER NOT NULL REFERENCES spaces,
+  ordinal INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  opening TEXT NOT NULL,
+  UNIQUE (space, ordinal)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE documents (
+  space INTEGER NOT NULL REFERENCES spaces,
+  number INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  last_seq INTEGER NOT NULL,
+  rows INTEGER NOT NULL DEFAULT 0,
+  row_bytes INTEGER NOT NULL DEFAULT 0,
+  snapshot_seq INTEGER NOT NULL DEFAULT 0,
+  snapshot_bytes INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (space, number),
+  UNIQUE (space, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX documents_by_change ON documents (space, last_seq);
+CREATE TABLE updates (
+  space INTEGER NOT NULL REFERENCES spaces,
+  seq INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (space, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX updates_by_document ON updates (space, number, seq);
+CREATE TABLE snapshots (
+  space INTEGER NOT NULL REFERENCES spaces,
+  number INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE claims (
+  space INTEGER NOT NULL REFERENCES spaces,
+  client INTEGER NOT NULL,
+  principal TEXT NOT NULL,
+  PRIMARY KEY (space, client)
+) STRICT, WITHOUT ROWID;
+PRAGMA application_id = ${applicationId};
+PRAGMA user_version = ${schemaVersion};
+`
+
+/**
+ * Takes the directory for this process, until the returned function is called.
+ *
+ * @throws {TidemarkError} `relay/config` when another relay has it or it cannot be written.
+ */
+export function lockDirectory(directory: string): () => void {
+  try {
+    mkdirSync(directory, { recursive: true })
+    const lock = new DatabaseSync(join(directory, lockFile))
+    try {
+      lock.exec('BEGIN EXCLUSIVE')
+    } catch (error) {
+      lock.close()
+      throw error
+    }
+    return () => lock.close()
+  } catch (cause) {
+    const isHeld = cause instanceof Error && cause.message.includes('locked')
+    const what = isHeld ? 'is in use by another relay' : 'cannot be used'
+    throw new TidemarkError('relay/config', `the data directory ${directory} ${what}`, { cause })
+  }
+}
+
+/**
+ * Opens the database for writing, or makes a new one.
+ *
+ * @throws {TidemarkError} `relay/config` when the file is not this relay's; it is left as it is.
+ */
+export function openDatabase(directory: string): DatabaseSync {
+  const path = join(directory, databaseFile)
+  const isNew = !existsSync(path)
+  let database: DatabaseSync | null = null
+  try {
+    database = new DatabaseSync(path)
+    if (!isNew) checkOwner(database, path)
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;')
+    if (numberOf(database, 'user_version') === 0) database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`)
+    return database
+  } catch (cause) {
+    database?.close()
+    if (cause instanceof TidemarkError) throw cause
+    throw new TidemarkError('relay/config', `the database ${path} cannot be opened: ${String(cause)}`, { cause })
+  }
+}
+
+/** A second connection that only reads. */
+export const openForReading = (directory: string): DatabaseSync => new DatabaseSync(join(directory, databaseFile), { readOnly: true })
+
+function checkOwner(database: DatabaseSync, path: string): void {
+  const version = numberOf(database, 'user_version')
+  const id = numberOf(database, 'application_id')
+  const tables = database.prepare('SELECT count(*) AS value FROM sqlite_schema').get()?.value
+  // A relay that was killed while it made its database leaves an empty one.
+  if (tables === 0 && version === 0 && id === 0) return
+  if (id !== applicationId) throw new TidemarkError('relay/config', `${path} is not a relay's database`)
+  if (version > schemaVersion)
+    throw new TidemarkError('relay/config', `${path} is of version ${version}; this relay knows ${schemaVersion}`)
+}
+
+const numberOf = (database: DatabaseSync, pragma: string): number => Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma] ?? 0)

@@ -1,0 +1,135 @@
+/**
+ * The log in an SQLite database: the relay's default, embedded storage.
+ *
+ * Why two workers: the writing one does nothing but commit, so that an fsync never waits for a large read,
+ * a merge or a compaction; those are the reading one's. The event loop touches no file.
+ *
+ * Invariants
+ * 1. Compaction is computed beside the writing and written in one transaction; it never delays an append by
+ *    more than that transaction.
+ * 2. A worker that dies fails everything asked of it, now and later.
+ */
+import { type Random, randomId } from '@tidemark/base'
+import type { ChangedDocumentsPage, ChangesPage, LoadedDocument, Log, LogEntry, Place, ReadLimits, SpaceHistory } from './log.ts'
+import { type RelayLogger, silentLogger } from './logger.ts'
+import type { ReadMethods, WriteMethods } from './sqlite-calls.ts'
+import { startWorker, type WorkerClient } from './worker-client.ts'
+
+export interface SqliteLogOptions {
+  /** Made when it does not exist; one relay at a time may use it. */
+  readonly directory: string
+  readonly random: Random
+  /** Told of compactions that failed; the document's log then stays as it is until the next opening. */
+  readonly logger?: RelayLogger
+  /** Whether documents are compacted by themselves as their logs grow; true unless said otherwise. */
+  readonly compacts?: boolean
+}
+
+/**
+ * Opens the log of a data directory.
+ *
+ * @throws {TidemarkError} `relay/config` when another relay uses the directory, it cannot be written, or
+ * the database in it is not this relay's; nothing is changed then.
+ */
+export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
+  const opening = randomId(options.random)
+  const start = { directory: options.directory, opening }
+  const writer = await startWorker<WriteMethods>({ ...start, role: 'write' })
+  try {
+    const reader = await startWorker<ReadMethods>({ ...start, role: 'read' })
+    return new SqliteLog(writer, reader, options)
+  } catch (error) {
+    await writer.close()
+    throw error
+  }
+}
+
+class SqliteLog implements Log {
+  readonly #writer: WorkerClient<WriteMethods>
+  readonly #reader: WorkerClient<ReadMethods>
+  readonly #options: SqliteLogOptions
+  readonly #logger: RelayLogger
+  /** Documents to compact, and those that cannot be, by space and name. */
+  readonly #due = new Map<string, { readonly space: string; readonly document: string }>()
+  readonly #hopeless = new Set<string>()
+  #compacting: Promise<void> | null = null
+  #closing: Promise<void> | null = null
+
+  constructor(writer: WorkerClient<WriteMethods>, reader: WorkerClient<ReadMethods>, options: SqliteLogOptions) {
+    this.#writer = writer
+    this.#reader = reader
+    this.#options = options
+    this.#logger = options.logger ?? silentLogger
+  }
+
+  async open(space: string): Promise<SpaceHistory> {
+    return this.#writer.call('open', space, randomId(this.#options.random))
+  }
+
+  async renew(space: string): Promise<SpaceHistory> {
+    return this.#writer.call('renew', space, randomId(this.#options.random))
+  }
+
+  async append(batch: readonly LogEntry[]): Promise<readonly Place[]> {
+    const { places, due } = await this.#writer.call('append', batch)
+    if (this.#options.compacts !== false) this.#compactSoon(due)
+    return places
+  }
+
+  changes(space: string, after: number, limits: ReadLimits): Promise<ChangesPage | 'compacted'> {
+    return this.#reader.call('changes', space, after, limits)
+  }
+
+  changedDocuments(space: string, from: number, afterNumber: number, limits: ReadLimits): Promise<ChangedDocumentsPage> {
+    return this.#reader.call('changedDocuments', space, from, afterNumber, limits)
+  }
+
+  load(space: string, document: string): Promise<LoadedDocument | null> {
+    return this.#reader.call('load', space, document)
+  }
+
+  async claims(space: string, clients: readonly number[]): Promise<ReadonlyMap<number, string>> {
+    return new Map(await this.#reader.call('claims', space, clients))
+  }
+
+  async compact(space: string, document: string): Promise<void> {
+    const replacement = await this.#reader.call('compacted', space, document)
+    if (replacement !== null) await this.#writer.call('replace', replacement)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#due.clear()
+    await this.#compacting
+    // The writer last: the connection that is left then folds the write-ahead log into the database.
+    await this.#reader.close()
+    await this.#writer.close()
+  }
+
+  #compactSoon(due: readonly { readonly space: string; readonly document: string }[]): void {
+    for (const one of due) {
+      const key = `${one.space}/${one.document}`
+      if (!this.#hopeless.has(key)) this.#due.set(key, one)
+    }
+    if (this.#due.size > 0 && this.#closing === null) this.#compacting ??= this.#compactDue()
+  }
+
+  /** One document at a time. */
+  async #compactDue(): Promise<void> {
+    for (let [next] = this.#due; next !== undefined; [next] = this.#due) {
+      const [key, { space, document }] = next
+      try {
+        await this.compact(space, document)
+      } catch (error) {
+        this.#hopeless.add(key)
+        this.#logger.warn({ err: error, space, document }, 'a document could not be compacted')
+      }
+      this.#due.delete(key)
+    }
+    this.#compacting = null
+  }
+}

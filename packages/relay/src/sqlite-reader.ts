@@ -1,0 +1,145 @@
+/**
+ * The reading side of the SQLite log: a connection, and a worker, of its own, so that neither reading nor
+ * merging nor compacting delays a commit.
+ *
+ * Invariant: each answer is read within one transaction, so it is one state of the log.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import { TidemarkError } from '@tidemark/base'
+import { compact, mergeGrouped } from '@tidemark/updates'
+import type { ChangedDocument, ChangedDocumentsPage, ChangesPage, LoadedDocument, LoggedUpdate, ReadLimits } from './log.ts'
+import type { Replacement } from './sqlite-writer.ts'
+
+type Row = Readonly<Record<string, unknown>>
+type Value = number | string
+
+export class SqliteReader {
+  readonly #database: DatabaseSync
+  readonly #prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>()
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  changes(name: string, after: number, limits: ReadLimits): ChangesPage | 'compacted' {
+    return this.#read(() => {
+      const space = this.#space(name)
+      if (after < space.floor) return 'compacted'
+      const updates: LoggedUpdate[] = []
+      let bytes = 0
+      for (const row of this.#each(
+        `SELECT u.seq, u.number, d.name, u.bytes FROM updates u JOIN documents d ON d.space = u.space AND d.number = u.number
+          WHERE u.space = ? AND u.seq > ? ORDER BY u.seq LIMIT ?`,
+        [space.id, after, limits.maxItems + 1],
+      )) {
+        const update = row.bytes as Uint8Array
+        if (updates.length > 0 && (updates.length >= limits.maxItems || bytes + update.length > limits.maxBytes)) {
+          return { updates, seq: (updates.at(-1) as LoggedUpdate).seq }
+        }
+        updates.push({ seq: Number(row.seq), number: Number(row.number), document: String(row.name), update })
+        bytes += update.length
+      }
+      return { updates, seq: Math.max(after, space.head) }
+    })
+  }
+
+  changedDocuments(name: string, from: number, afterNumber: number, limits: ReadLimits): ChangedDocumentsPage {
+    return this.#read(() => {
+      const space = this.#space(name)
+      // By time of change while little has changed, by number while most has: each walks only what it lists.
+      const isLittle = (space.head - from) * 4 < space.documents
+      const rows = this.#each(
+        `SELECT number, name, snapshot_seq FROM documents ${isLittle ? 'INDEXED BY documents_by_change' : 'NOT INDEXED'}
+          WHERE space = ? AND number > ? AND last_seq > ? ORDER BY number LIMIT ?`,
+        [space.id, afterNumber, from, limits.maxItems + 1],
+      )
+      const documents: ChangedDocument[] = []
+      let bytes = 0
+      for (const row of rows) {
+        const number = Number(row.number)
+        const update = mergeGrouped(this.#updatesAfter(space.id, number, Number(row.snapshot_seq), from))
+        if (documents.length > 0 && (documents.length >= limits.maxItems || bytes + update.length > limits.maxBytes)) {
+          return { documents, last: (documents.at(-1) as ChangedDocument).number, done: false }
+        }
+        documents.push({ number, document: String(row.name), update })
+        bytes += update.length
+      }
+      return { documents, last: documents.at(-1)?.number ?? afterNumber, done: true }
+    })
+  }
+
+  load(name: string, document: string): LoadedDocument | null {
+    return this.#read(() => {
+      const found = this.#document(name, document)
+      return found === null ? null : { number: found.number, seq: found.seq, update: mergeGrouped(found.updates) }
+    })
+  }
+
+  /** Computes the state that may replace a document's updates; null when there is nothing to gain. */
+  compacted(space: string, document: string): Replacement | null {
+    const found = this.#read(() => this.#document(space, document))
+    if (found === null || found.snapshotSeq === found.seq) return null
+    return { space, number: found.number, upTo: found.seq, update: compact(found.updates) }
+  }
+
+  claims(name: string, clients: readonly number[]): [number, string][] {
+    return this.#read(() => {
+      const { id } = this.#space(name)
+      return clients.flatMap((client): [number, string][] => {
+        const row = this.#one('SELECT principal FROM claims WHERE space = ? AND client = ?', [id, client])
+        return row === undefined ? [] : [[client, String(row.principal)]]
+      })
+    })
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #document(name: string, document: string): { number: number; seq: number; snapshotSeq: number; updates: Uint8Array[] } | null {
+    const { id } = this.#space(name)
+    const row = this.#one('SELECT number, last_seq, snapshot_seq FROM documents WHERE space = ? AND name = ?', [id, document])
+    if (row === undefined) return null
+    const number = Number(row.number)
+    const snapshotSeq = Number(row.snapshot_seq)
+    return { number, seq: Number(row.last_seq), snapshotSeq, updates: this.#updatesAfter(id, number, snapshotSeq, 0) }
+  }
+
+  /** The document's updates after `from`, beginning with its snapshot when that holds some of them. */
+  #updatesAfter(space: number, number: number, snapshotSeq: number, from: number): Uint8Array[] {
+    const updates: Uint8Array[] = []
+    if (snapshotSeq > from) {
+      const snapshot = this.#one('SELECT bytes FROM snapshots WHERE space = ? AND number = ?', [space, number])
+      if (snapshot === undefined) throw new TidemarkError('relay/log-failed', `the snapshot of document ${number} is missing`)
+      updates.push(snapshot.bytes as Uint8Array)
+    }
+    const rows = this.#each('SELECT bytes FROM updates WHERE space = ? AND number = ? AND seq > ? ORDER BY seq', [space, number, from])
+    for (const row of rows) updates.push(row.bytes as Uint8Array)
+    return updates
+  }
+
+  #space(name: string): { readonly id: number; readonly head: number; readonly floor: number; readonly documents: number } {
+    const row = this.#one('SELECT id, head, floor, documents FROM spaces WHERE name = ?', [name])
+    if (row === undefined) throw new TidemarkError('relay/log-failed', `the space ${name} was not opened`)
+    return { id: Number(row.id), head: Number(row.head), floor: Number(row.floor), documents: Number(row.documents) }
+  }
+
+  #one = (text: string, values: readonly Value[]): Row | undefined => this.#statement(text).get(...values)
+
+  #each = (text: string, values: readonly Value[]): Iterable<Row> => this.#statement(text).iterate(...values) as Iterable<Row>
+
+  #statement(text: string): ReturnType<DatabaseSync['prepare']> {
+    const statement = this.#prepared.get(text) ?? this.#database.prepare(text)
+    this.#prepared.set(text, statement)
+    return statement
+  }
+
+  #read<T>(run: () => T): T {
+    this.#database.exec('BEGIN')
+    try {
+      return run()
+    } finally {
+      this.#database.exec('COMMIT')
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/** The body of both workers of the SQLite log: opens its connection, then answers calls one by one. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { type Answer, type Call, failureOf, startId, type WorkerStart } from './sqlite-calls.ts'
+import { lockDirectory, openDatabase, openForReading } from './sqlite-database.ts'
+import { SqliteReader } from './sqlite-reader.ts'
+import { SqliteWriter } from './sqlite-writer.ts'
+
+const answer = (message: Answer): void => parentPort?.postMessage(message)
+
+function start({ role, directory, opening }: WorkerStart): void {
+  const unlock = role === 'write' ? lockDirectory(directory) : () => undefined
+  let side: SqliteReader | SqliteWriter
+  try {
+    side = role === 'write' ? new SqliteWriter(openDatabase(directory), opening) : new SqliteReader(openForReading(directory))
+  } catch (error) {
+    unlock()
+    throw error
+  }
+  parentPort?.on('message', ({ id, method, values }: Call) => {
+    try {
+      const run = side[method as keyof typeof side] as (...values: readonly unknown[]) => unknown
+      const value = run.apply(side, values as unknown[])
+      answer({ id, value })
+    } catch (error) {
+      answer(failureOf(id, error))
+    }
+    if (method === 'close') {
+      unlock()
+      parentPort?.close()
+    }
+  })
+  answer({ id: startId, value: null })
+}
+
+try {
+  start(workerData as WorkerStart)
+} catch (error) {
+  answer(failureOf(startId, error))
+}

@@ -1,0 +1,177 @@
+/**
+ * The writing side of the SQLite log; runs in a worker of its own.
+ *
+ * Invariant: everything is one transaction, which is rolled back whole when any part of it fails.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { TidemarkError } from '@tidemark/base'
+import { isDueForCompaction } from './compaction.ts'
+import type { LogEntry, Place, SpaceHistory } from './log.ts'
+
+export interface AppendResult {
+  readonly places: readonly Place[]
+  /** Documents whose log has grown long. */
+  readonly due: readonly { readonly space: string; readonly document: string }[]
+}
+
+/** One re-encoded state in place of a document's updates up to `upTo`. */
+export interface Replacement {
+  readonly space: string
+  readonly number: number
+  readonly upTo: number
+  readonly update: Uint8Array
+}
+
+/** Incarnations told of a space, newest first; older ones no longer help anyone to find a common place. */
+const maxIncarnations = 1_024
+
+interface SpaceRow {
+  readonly id: number
+  head: number
+  documents: number
+}
+
+export class SqliteWriter {
+  readonly #database: DatabaseSync
+  /** Names this opening of the log. */
+  readonly #opening: string
+  readonly #statements: Statements
+
+  constructor(database: DatabaseSync, opening: string) {
+    this.#database = database
+    this.#opening = opening
+    this.#statements = prepare(database)
+  }
+
+  /** The space's history; when this opening has begun no incarnation in it yet, `incarnation` is begun. */
+  open(name: string, incarnation: string): SpaceHistory {
+    return this.#transact(() => {
+      const space = this.#spaceOf(name)
+      const last = this.#statements.lastIncarnation.get(space.id)
+      if (last?.opening !== this.#opening) this.#begin(space, incarnation, Number(last?.ordinal ?? 0) + 1)
+      return this.#history(space)
+    })
+  }
+
+  renew(name: string, incarnation: string): SpaceHistory {
+    return this.#transact(() => {
+      const space = this.#spaceOf(name)
+      const last = this.#statements.lastIncarnation.get(space.id)
+      this.#begin(space, incarnation, Number(last?.ordinal ?? 0) + 1)
+      return this.#history(space)
+    })
+  }
+
+  append(batch: readonly LogEntry[]): AppendResult {
+    return this.#transact(() => {
+      const spaces = new Map<string, SpaceRow>()
+      const due = new Map<string, { space: string; document: string }>()
+      const places = batch.map((entry) => {
+        const space = spaces.get(entry.space) ?? this.#existing(entry.space)
+        spaces.set(entry.space, space)
+        const { place, isDue } = this.#store(space, entry)
+        if (isDue) due.set(`${entry.space}/${entry.document}`, { space: entry.space, document: entry.document })
+        return place
+      })
+      for (const { head, documents, id } of spaces.values()) this.#statements.moveSpace.run(head, documents, id)
+      return { places, due: [...due.values()] }
+    })
+  }
+
+  replace({ space: name, number, upTo, update }: Replacement): void {
+    this.#transact(() => {
+      const { id } = this.#existing(name)
+      const s = this.#statements
+      const present = s.documentOf.get(id, number)
+      if (present === undefined || Number(present.snapshot_seq) >= upTo) return
+      const gone = s.sizeOfRows.get(id, number, upTo)
+      s.deleteRows.run(id, number, upTo)
+      s.putSnapshot.run(id, number, upTo, update)
+      s.compacted.run(Number(gone?.rows ?? 0), Number(gone?.bytes ?? 0), upTo, update.length, id, number)
+      s.raiseFloor.run(upTo, id)
+    })
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #store(space: SpaceRow, { document, update, kind, principal, claims }: LogEntry): { place: Place; isDue: boolean } {
+    const s = this.#statements
+    const seq = ++space.head
+    const known = s.numberOf.get(space.id, document)?.number
+    const number = known === undefined ? ++space.documents : Number(known)
+    if (known === undefined) s.addDocument.run(space.id, number, document, seq)
+    s.addUpdate.run(space.id, seq, number, kind, principal, update)
+    const size = s.grow.get(seq, update.length, space.id, number)
+    for (const client of claims) s.claim.run(space.id, client, principal)
+    const isDue = isDueForCompaction({
+      rows: Number(size?.rows),
+      rowBytes: Number(size?.row_bytes),
+      snapshotBytes: Number(size?.snapshot_bytes),
+    })
+    return { place: { seq, number }, isDue }
+  }
+
+  #begin(space: SpaceRow, incarnation: string, ordinal: number): void {
+    this.#statements.addIncarnation.run(incarnation, space.id, ordinal, space.head + 1, this.#opening)
+  }
+
+  #history(space: SpaceRow): SpaceHistory {
+    const rows = this.#statements.incarnations.all(space.id, maxIncarnations)
+    const incarnations = rows.map((row) => ({ id: String(row.id), first: Number(row.first) })).reverse()
+    return { incarnations, head: space.head }
+  }
+
+  #spaceOf(name: string): SpaceRow {
+    this.#statements.addSpace.run(name)
+    return this.#existing(name)
+  }
+
+  #existing(name: string): SpaceRow {
+    const row = this.#statements.space.get(name)
+    if (row === undefined) throw new TidemarkError('relay/log-failed', `the space ${name} was not opened`)
+    return { id: Number(row.id), head: Number(row.head), documents: Number(row.documents) }
+  }
+
+  #transact<T>(run: () => T): T {
+    this.#database.exec('BEGIN IMMEDIATE')
+    try {
+      const result = run()
+      this.#database.exec('COMMIT')
+      return result
+    } catch (error) {
+      // SQLite has rolled back by itself after some failures, a full disk among them.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
+  }
+}
+
+type Statements = Readonly<Record<keyof typeof sql, StatementSync>>
+
+const sql = {
+  addSpace: 'INSERT OR IGNORE INTO spaces (name) VALUES (?)',
+  space: 'SELECT id, head, documents FROM spaces WHERE name = ?',
+  moveSpace: 'UPDATE spaces SET head = ?, documents = ? WHERE id = ?',
+  raiseFloor: 'UPDATE spaces SET floor = max(floor, ?) WHERE id = ?',
+  lastIncarnation: 'SELECT ordinal, opening FROM incarnations WHERE space = ? ORDER BY ordinal DESC LIMIT 1',
+  addIncarnation: 'INSERT INTO incarnations (id, space, ordinal, first, opening) VALUES (?, ?, ?, ?, ?)',
+  incarnations: 'SELECT id, first FROM incarnations WHERE space = ? ORDER BY ordinal DESC LIMIT ?',
+  numberOf: 'SELECT number FROM documents WHERE space = ? AND name = ?',
+  addDocument: 'INSERT INTO documents (space, number, name, last_seq) VALUES (?, ?, ?, ?)',
+  addUpdate: 'INSERT INTO updates (space, seq, number, kind, principal, bytes) VALUES (?, ?, ?, ?, ?, ?)',
+  grow: `UPDATE documents SET last_seq = ?, rows = rows + 1, row_bytes = row_bytes + ?
+    WHERE space = ? AND number = ? RETURNING rows, row_bytes, snapshot_bytes`,
+  claim: 'INSERT OR IGNORE INTO claims (space, client, principal) VALUES (?, ?, ?)',
+  documentOf: 'SELECT snapshot_seq FROM documents WHERE space = ? AND number = ?',
+  sizeOfRows: 'SELECT count(*) AS rows, sum(length(bytes)) AS bytes FROM updates WHERE space = ? AND number = ? AND seq <= ?',
+  deleteRows: 'DELETE FROM updates WHERE space = ? AND number = ? AND seq <= ?',
+  putSnapshot: 'INSERT OR REPLACE INTO snapshots (space, number, seq, bytes) VALUES (?, ?, ?, ?)',
+  compacted: `UPDATE documents SET rows = rows - ?, row_bytes = row_bytes - ?, snapshot_seq = ?, snapshot_bytes = ?
+    WHERE space = ? AND number = ?`,
+} as const
+
+function prepare(database: DatabaseSync): Statements {
+  return Object.fromEntries(Object.entries(sql).map(([name, text]) => [name, database.prepare(text)])) as Statements
+}
