@@ -102,7 +102,7 @@ export class Background {
   /** A document that is open and not waiting for anything is projected from memory, once; then the store is asked. */
   #isCurrent(name: string): boolean {
     const document = this.#options.documents.get(name)
-    return document !== undefined && document.isCurrent && !this.#fromMemory.has(name)
+    return document?.isCurrent === true && !this.#fromMemory.has(name)
   }
 
   #project({ record, snapshot, updates }: StoredDocument): Row | null {

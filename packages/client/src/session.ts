@@ -2,7 +2,7 @@
  * The composition of an open space in one tab: documents, rows, saver, tabs, engine and status, and who
  * tells whom.
  */
-import { createListeners, guarded, randomId, reportUncaught, TidemarkError } from '@tidemark/base'
+import { randomId, reportUncaught, TidemarkError } from '@tidemark/base'
 import { documentName, parseDocumentName } from '@tidemark/protocol'
 import {
   type AttachedEntity,

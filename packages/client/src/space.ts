@@ -4,8 +4,7 @@
  * Opening reads the local database only; everything works without a network from the first moment.
  */
 
-import type { Observable } from '@tidemark/base'
-import { createObservable, randomId, TidemarkError } from '@tidemark/base'
+import { type Observable, randomId, TidemarkError } from '@tidemark/base'
 import { documentName, isSpaceName } from '@tidemark/protocol'
 import type { EntityDefinition, EntityInit, Fields, EntityRow as RowValue } from '@tidemark/schema'
 import type { LocalStore, OpenStore } from '@tidemark/store'

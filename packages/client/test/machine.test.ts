@@ -1,9 +1,13 @@
-import fc from 'fast-check'
 import { TidemarkError } from '@tidemark/base'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { backoffLimits, backoffMs, initialState, phaseOf, type SyncEvent, type SyncState, step } from '../src/sync/machine.ts'
 
-const bye = (code: 'relay/busy' | 'relay/signed-out', retryAfterMs = 0): SyncEvent => ({ type: 'bye', error: new TidemarkError(code, 'test'), retryAfterMs })
+const bye = (code: 'relay/busy' | 'relay/signed-out', retryAfterMs = 0): SyncEvent => ({
+  type: 'bye',
+  error: new TidemarkError(code, 'test'),
+  retryAfterMs,
+})
 const closed: SyncEvent = { type: 'closed', code: 1006, reason: '' }
 const words: Record<string, SyncEvent> = {
   closed,
@@ -52,17 +56,37 @@ describe('the sync state machine', () => {
     expect(run('lead opened welcomed busy closed')).toBe('connecting(dial) connecting(greet) catching-up catching-up(wait 5000) waiting')
   })
   test('a pause hangs up, and nothing but resume dials again', () => {
-    expect(run('lead opened welcomed pause online timer retry-now resume')).toBe('connecting(dial) connecting(greet) catching-up paused(hang-up) paused paused paused connecting(dial)')
+    expect(run('lead opened welcomed pause online timer retry-now resume')).toBe(
+      'connecting(dial) connecting(greet) catching-up paused(hang-up) paused paused paused connecting(dial)',
+    )
   })
   test('without a network it still tries, and says offline meanwhile', () => {
-    expect(run('lead offline closed timer opened welcomed')).toBe('connecting(dial) offline offline(wait 250) offline(dial+cancel-wait) offline(greet) catching-up')
+    expect(run('lead offline closed timer opened welcomed')).toBe(
+      'connecting(dial) offline offline(wait 250) offline(dial+cancel-wait) offline(greet) catching-up',
+    )
   })
   test('a tab that does not lead never dials', () => {
     expect(run('online visible retry-now timer')).not.toContain('dial')
   })
 
   test('whatever happens, one connection at most is open and every wait ends in a dial', () => {
-    const kinds = ['lead', 'pause', 'resume', 'online', 'offline', 'visible', 'retry-now', 'timer', 'opened', 'welcomed', 'caught-up', 'stable', 'closed', 'busy', 'signed-out']
+    const kinds = [
+      'lead',
+      'pause',
+      'resume',
+      'online',
+      'offline',
+      'visible',
+      'retry-now',
+      'timer',
+      'opened',
+      'welcomed',
+      'caught-up',
+      'stable',
+      'closed',
+      'busy',
+      'signed-out',
+    ]
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...kinds), { maxLength: 40 }), (script) => {
         let state = initialState({ paused: false, online: true })

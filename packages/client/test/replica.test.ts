@@ -3,10 +3,33 @@ import { defaultRelayLimits } from '@tidemark/protocol'
 import { describe, expect, test } from 'vitest'
 import { advanced, cursorJson, readReplicaState, welcomed } from '../src/sync/replica.ts'
 
-const at = (incarnation: string, seq: number, catchUp?: Cursor['catchUp']): Cursor => ({ incarnation, seq, grants: '', scope: '', ...(catchUp === undefined ? {} : { catchUp }) })
-const welcome = (incarnation: string, common: number): Welcome => ({ type: 'welcome', incarnation, first: 50, common, head: 90, access: 'write', limits: defaultRelayLimits, nowMs: 0 })
+const at = (incarnation: string, seq: number, catchUp?: Cursor['catchUp']): Cursor => ({
+  incarnation,
+  seq,
+  grants: '',
+  scope: '',
+  ...(catchUp === undefined ? {} : { catchUp }),
+})
+const welcome = (incarnation: string, common: number): Welcome => ({
+  type: 'welcome',
+  incarnation,
+  first: 50,
+  common,
+  head: 90,
+  access: 'write',
+  limits: defaultRelayLimits,
+  nowMs: 0,
+})
 const live = (after: number, seq: number): Changes => ({ type: 'changes', mode: 'live', after, seq, changes: [] })
-const part = (from: number, to: number, last: number, done = false): Changes => ({ type: 'changes', mode: 'catch-up', from, to, last, done, changes: [] })
+const part = (from: number, to: number, last: number, done = false): Changes => ({
+  type: 'changes',
+  mode: 'catch-up',
+  from,
+  to,
+  last,
+  done,
+  changes: [],
+})
 
 describe('where a replica stands', () => {
   test('in the incarnation it knows it goes on, also within a catch-up', () => {
@@ -16,7 +39,13 @@ describe('where a replica stands', () => {
   test('[P2] in a new incarnation it goes on from the common seq, and looks after what came later', () => {
     const state = { cursor: at('A', 70), incarnations: [{ id: 'A', first: 1 }] }
     expect(welcomed(state, welcome('B', 40))).toEqual({
-      state: { cursor: at('B', 40), incarnations: [{ id: 'A', first: 1 }, { id: 'B', first: 50 }] },
+      state: {
+        cursor: at('B', 40),
+        incarnations: [
+          { id: 'A', first: 1 },
+          { id: 'B', first: 50 },
+        ],
+      },
       carryAfter: 40,
     })
   })
@@ -25,7 +54,8 @@ describe('where a replica stands', () => {
   })
   test('live changes move the cursor, and must follow it', () => {
     expect(advanced(at('A', 7), live(7, 9))).toEqual(at('A', 9))
-    for (const wrong of [live(8, 9), live(6, 9)]) expect(() => advanced(at('A', 7), wrong)).toThrow(expect.objectContaining({ code: 'protocol/malformed' }))
+    for (const wrong of [live(8, 9), live(6, 9)])
+      expect(() => advanced(at('A', 7), wrong)).toThrow(expect.objectContaining({ code: 'protocol/malformed' }))
   })
   test('a catch-up leaves seq where it was until all documents are listed', () => {
     const first = advanced(at('A', 7), part(7, 20, 3))
@@ -37,6 +67,7 @@ describe('where a replica stands', () => {
   test('a stored cursor reads back as it was, and anything else counts as none', () => {
     const cursor = at('A', 7, { to: 20, last: 3 })
     expect(readReplicaState(cursorJson(cursor), [{ id: 'A', first: 1 }])).toEqual({ cursor, incarnations: [{ id: 'A', first: 1 }] })
-    for (const wrong of [null, 'x', { incarnation: 1, seq: 2 }, { ...cursor, seq: -1 }]) expect(readReplicaState(wrong as never, undefined).cursor).toBeNull()
+    for (const wrong of [null, 'x', { incarnation: 1, seq: 2 }, { ...cursor, seq: -1 }])
+      expect(readReplicaState(wrong as never, undefined).cursor).toBeNull()
   })
 })

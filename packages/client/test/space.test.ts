@@ -1,8 +1,8 @@
-import { createListeners, TidemarkError } from '@tidemark/base'
+import { systemClock, systemRandom, TidemarkError } from '@tidemark/base'
+import { defaultRelayLimits } from '@tidemark/protocol'
+import { createMemoryLog, createRelay } from '@tidemark/relay'
 import { createMemoryDatabase, type MemoryFaults, memoryStore } from '@tidemark/store'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { systemRandom } from '@tidemark/base'
-import { createMemoryLog } from '@tidemark/relay'
 import { openSpace, type Space } from '../src/index.ts'
 import { confirmed, Device, live, Network, Report, until } from './world.ts'
 
@@ -24,8 +24,6 @@ const device = (user: string): Device => {
   devices.push(one)
   return one
 }
-
-const titles = (space: Space): string[] => space.query(Report, { orderBy: (a, b) => (a.value.title < b.value.title ? -1 : 1) }).rows.map((row) => row.value.title)
 
 /** Waits until a query of the space shows these titles. */
 const shows = async (space: Space, expected: string[]): Promise<void> => {
@@ -189,9 +187,8 @@ describe('synchronising', () => {
 
   test('[P7] a refused write stays here, says why, and holds nothing else up', async () => {
     network.kill()
-    const { createRelay } = await import('@tidemark/relay')
-    const { systemClock } = await import('@tidemark/base')
-    network.relay = createRelay({ log: network.log, clock: systemClock, random: systemRandom, limits: { maxUpdateBytes: 2_000 } })
+    const announced = { ...defaultRelayLimits, maxUpdateBytes: 2_000 }
+    network.relay = createRelay({ log: network.log, clock: systemClock, random: systemRandom, limits: { announced } })
     const space = await device('ann').tab()
     const large = await space.create(Report, { title: 'Large', notes: 'x'.repeat(5_000) })
     const small = await space.create(Report, { title: 'Small' })
@@ -232,7 +229,16 @@ describe('tabs of one browser', () => {
     await shows(first, ['Roof'])
     const there = await first.open(Report, here.id)
     there.shared.notes.insert(0, 'seen')
-    await until({ get: () => here.shared.notes.toString(), subscribe: (listener) => (here.doc.on('update', listener), () => here.doc.off('update', listener)) }, (notes) => notes === 'seen')
+    await until(
+      {
+        get: () => here.shared.notes.toString(),
+        subscribe: (listener) => {
+          here.doc.on('update', listener)
+          return () => here.doc.off('update', listener)
+        },
+      },
+      (notes) => notes === 'seen',
+    )
   })
 
   test('when the leader closes, another takes over and sends what is pending', async () => {
@@ -261,7 +267,6 @@ describe('tabs of one browser', () => {
 
 describe('a database that refuses', () => {
   test('[P6] edits wait, the status says why, and they are saved when it recovers', async () => {
-    const recovered = createListeners<void>()
     let isFull = false
     const faults: MemoryFaults = {
       beforeCommit: () => {
@@ -276,7 +281,6 @@ describe('a database that refuses', () => {
     await until(space.status, (status) => status.storage.problem?.code === 'store/full' && status.saving)
     expect(report.value.title).toBe('Roof, north')
     isFull = false
-    recovered.emit()
     await write.saved
     await until(space.status, (status) => status.storage.problem === null && !status.saving)
   })

@@ -33,7 +33,8 @@ export function until<T>(observable: Observable<T>, test: (value: T) => boolean)
 }
 
 export const live = (space: Space): Promise<unknown> => until(space.status, (status) => status.phase === 'live')
-export const confirmed = (space: Space): Promise<unknown> => until(space.status, (status) => status.pending.documents === 0 && !status.saving && status.phase === 'live')
+export const confirmed = (space: Space): Promise<unknown> =>
+  until(space.status, (status) => status.pending.documents === 0 && !status.saving && status.phase === 'live')
 
 /** The relay as devices reach it: it can be down, and be another one after a restart. */
 export class Network {
