@@ -1,7 +1,8 @@
 /** The space of this app: opened from local data alone, in touch with the relay of the page's own origin. */
 import { type Entity, indexedDbStore, openSpace, type Space } from '@tidemark/client'
 import { type DeviceUser, deviceUser, wantsOffline } from './device/device-memory.ts'
-import { dayOf, Report } from './report/report.ts'
+import { dayOf } from './report/day.ts'
+import { Report } from './report/report.ts'
 
 export interface Fieldbook {
   readonly space: Space

@@ -37,14 +37,14 @@ describe('the status in words', () => {
     })
   })
 
-  test('[P6] counts down to the next try, but announces it once', () => {
+  test('[P6] counts down to the next try, but announces nothing while it counts and tries', () => {
     expect(words({ phase: 'waiting', retryAtMs: now + 3_200 })).toMatchObject({
       short: 'Reconnecting in 4 s',
-      announced: 'Reconnecting',
+      announced: 'Connecting',
       relay: 'Reconnecting in 4 s',
     })
     expect(words({ phase: 'waiting', retryAtMs: now - 10 }).short).toBe('Reconnecting in 1 s')
-    expect(words({ phase: 'waiting' }).short).toBe('Reconnecting')
+    expect(words({ phase: 'waiting' }).short).toBe('Reconnecting soon')
   })
 
   test('[P6] gives the sentence and the remedy of a problem', () => {
@@ -73,7 +73,8 @@ describe('the status in words', () => {
   })
 
   test('tells saving, sending, connecting and a chosen offline apart', () => {
-    expect(words({ saving: true }).short).toBe('Saving…')
+    expect(words({ saving: true }).short).toBe('Sending…')
+    expect(words({ phase: 'local', saving: true }).short).toBe('Saving…')
     expect(words({ pending: { ...three, documents: 1 } }).short).toBe('Sending…')
     expect(words({ phase: 'connecting' }).short).toBe('Connecting…')
     expect(words({ phase: 'catching-up' }).short).toBe('Catching up…')

@@ -1,12 +1,13 @@
 import { useEffect, useState } from 'react'
 
-/** The time, read again every `everyMs`; `null` reads it at each render only. */
+/** The time, read again every `everyMs`; with `null` it stands still. */
 export function useNow(everyMs: number | null): number {
-  const [, tick] = useState(0)
+  const [nowMs, setNowMs] = useState(Date.now)
   useEffect(() => {
+    setNowMs(Date.now())
     if (everyMs === null) return
-    const timer = setInterval(() => tick((count) => count + 1), everyMs)
+    const timer = setInterval(() => setNowMs(Date.now()), everyMs)
     return () => clearInterval(timer)
   }, [everyMs])
-  return Date.now()
+  return nowMs
 }

@@ -1,8 +1,8 @@
 /** The reports as a list of links; arrow keys move through it, Enter opens. */
 import { arrowFocus } from '../device/arrow-focus.ts'
+import { shortDay } from '../report/day.ts'
 import type { ReportRow } from '../report/report.ts'
 import { reportHref } from '../route.ts'
-import { dayWords } from './day-words.ts'
 
 interface Props {
   readonly rows: readonly ReportRow[]
@@ -29,7 +29,7 @@ export function ReportList({ rows, currentId }: Props) {
             <span className="row-head">
               <span className={row.value.title ? 'row-title' : 'row-title untitled'}>{row.value.title || 'Untitled report'}</span>
               <time className="row-day" dateTime={row.value.openedOn}>
-                {dayWords(row.value.openedOn, now)}
+                {shortDay(row.value.openedOn, now)}
               </time>
             </span>
             <span className="row-preview">{row.value.body || 'No text yet'}</span>

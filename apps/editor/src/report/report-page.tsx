@@ -1,4 +1,5 @@
 /** The right side: one report. */
+import type { TidemarkError } from '@tidemark/client'
 import { ArrowLeft } from 'lucide-react'
 import type { Fieldbook } from '../fieldbook.ts'
 import { Problem } from '../status/problem.tsx'
@@ -20,8 +21,8 @@ export function ReportPage({ fieldbook, id }: Props) {
     case 'failed':
       return (
         <div className="page-note">
-          <Problem sentence={state.error.sentence} remedy={state.error.remedy}>
-            {state.error.code === 'client/not-found' && <p className="problem-remedy">It opens here by itself as soon as it arrives.</p>}
+          <Problem sentence={state.error.sentence} remedy={state.error.remedy} tone={isMissing(state.error) ? 'note' : 'problem'}>
+            {isMissing(state.error) && <p className="remedy">It opens here by itself as soon as it arrives.</p>}
             <a className="button-quiet" href="#/">
               <ArrowLeft aria-hidden="true" />
               All reports
@@ -31,6 +32,8 @@ export function ReportPage({ fieldbook, id }: Props) {
       )
   }
 }
+
+const isMissing = (error: TidemarkError): boolean => error.code === 'client/not-found'
 
 export function ReportSkeleton() {
   return (

@@ -32,8 +32,3 @@ export function matches(row: ReportRow, search: string): boolean {
     .split(/\s+/)
     .every((word) => content.includes(word))
 }
-
-/** The local day as `2026-11-23`. */
-export function dayOf(date: Date): string {
-  return `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`
-}

@@ -4,14 +4,16 @@ import type { ReactNode } from 'react'
 interface Props {
   readonly sentence: string
   readonly remedy: string
+  /** `note` for what is merely so, and nobody's failure. */
+  readonly tone?: 'problem' | 'note'
   readonly children?: ReactNode
 }
 
-export function Problem({ sentence, remedy, children }: Props) {
+export function Problem({ sentence, remedy, tone = 'problem', children }: Props) {
   return (
-    <div className="problem">
-      <p className="problem-sentence">{sentence}</p>
-      <p className="problem-remedy">{remedy}</p>
+    <div className={tone} role={tone === 'problem' ? 'alert' : undefined}>
+      <p className="sentence">{sentence}</p>
+      <p className="remedy">{remedy}</p>
       {children}
     </div>
   )

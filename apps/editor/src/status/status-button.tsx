@@ -1,10 +1,11 @@
 /** The pill that says how it stands, and the panel behind it. */
-import { useCallback, useEffect, useId, useRef, useState } from 'react'
+import { useCallback, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { useNow } from '../device/use-now.ts'
 import { useObservable } from '../device/use-observable.ts'
 import type { Fieldbook } from '../fieldbook.ts'
 import { StatusPanel } from './status-panel.tsx'
 import { statusWords } from './status-words.ts'
+import { useCalmWords } from './use-calm-words.ts'
 
 export function StatusButton({ fieldbook }: { readonly fieldbook: Fieldbook }) {
   const [isOpen, setOpen] = useState(false)
@@ -12,7 +13,8 @@ export function StatusButton({ fieldbook }: { readonly fieldbook: Fieldbook }) {
   const button = useRef<HTMLButtonElement>(null)
   const panelId = useId()
   const status = useObservable(fieldbook.space.status)
-  const words = statusWords(status, useNow(isOpen || status.retryAtMs !== null ? 1_000 : null))
+  const nowMs = useNow(isOpen || status.retryAtMs !== null ? 1_000 : null)
+  const words = useCalmWords(useMemo(() => statusWords(status, nowMs), [status, nowMs]))
   const close = useCallback(() => setOpen(false), [])
   useDismiss(isOpen, box, close)
   return (

@@ -11,7 +11,7 @@ export interface StatusWords {
   readonly tone: Tone
   /** A few words for the pill. */
   readonly short: string
-  /** The same without what counts down, for a screen reader to announce. */
+  /** What a screen reader announces when it changes; stays the same through keystrokes and attempts. */
   readonly announced: string
   /** Where the text is on this device. */
   readonly device: string
@@ -27,11 +27,11 @@ export interface StatusWords {
 type Status = Pick<SpaceStatus, 'phase' | 'retryAtMs' | 'pending' | 'lastConfirmedMs' | 'problem' | 'storage' | 'saving'>
 
 export function statusWords(status: Status, nowMs: number): StatusWords {
-  const [tone, announced, counting] = headline(status, nowMs)
+  const [tone, short] = headline(status, nowMs)
   return {
     tone,
-    announced,
-    short: counting === null ? announced : `${announced} ${counting}`,
+    short,
+    announced: announcement(status, short),
     device: deviceWords(status),
     relay: relayWords(status, nowMs),
     pending: pendingWords(status, nowMs),
@@ -40,24 +40,33 @@ export function statusWords(status: Status, nowMs: number): StatusWords {
   }
 }
 
-type Headline = readonly [tone: Tone, announced: string, counting: string | null]
+type Headline = readonly [tone: Tone, short: string]
 
 function headline(status: Status, nowMs: number): Headline {
   const { documents } = status.pending
   const waiting = documents === 0 ? '' : ` · ${documents} waiting`
-  if (status.phase === 'stopped') return ['problem', `Stopped${waiting}`, null]
-  if (status.storage.problem !== null) return ['problem', 'Not saved on this device', null]
-  if (status.storage.kind === 'memory') return ['warning', 'Kept in this tab only', null]
-  if (status.problem !== null) return ['warning', `Needs attention${waiting}`, null]
-  if (status.phase === 'paused') return ['calm', `Working offline${waiting}`, null]
-  if (status.phase === 'offline') return ['calm', `Offline${waiting}`, null]
-  if (status.phase === 'waiting') return ['calm', 'Reconnecting', countdown(status.retryAtMs, nowMs)]
-  if (status.phase === 'connecting') return ['busy', 'Connecting…', null]
-  if (status.phase === 'catching-up') return ['busy', 'Catching up…', null]
-  if (status.saving) return ['busy', 'Saving…', null]
-  if (status.phase === 'local') return ['calm', 'On this device', null]
-  if (documents > 0) return ['busy', 'Sending…', null]
-  return ['good', 'All confirmed', null]
+  if (status.phase === 'stopped') return ['problem', `Stopped${waiting}`]
+  if (status.storage.problem !== null) return ['problem', 'Not saved on this device']
+  if (status.storage.kind === 'memory') return ['warning', 'Kept in this tab only']
+  if (status.problem !== null) return ['warning', `Needs attention${waiting}`]
+  if (status.phase === 'paused') return ['calm', `Working offline${waiting}`]
+  if (status.phase === 'offline') return ['calm', `Offline${waiting}`]
+  if (status.phase === 'waiting') return ['calm', `Reconnecting ${countdown(status.retryAtMs, nowMs) ?? 'soon'}`]
+  if (status.phase === 'connecting') return ['busy', 'Connecting…']
+  if (status.phase === 'catching-up') return ['busy', 'Catching up…']
+  if (status.phase === 'local') return ['calm', status.saving ? 'Saving…' : 'On this device']
+  if (status.saving || documents > 0) return ['busy', 'Sending…']
+  return ['good', 'All confirmed']
+}
+
+/** Only what a listener must hear of: attempts, countdowns and keystrokes leave it as it is. */
+function announcement({ phase, problem, storage }: Status, short: string): string {
+  if (problem !== null || storage.problem !== null || storage.kind === 'memory') return short.replace(/ · .*/, '')
+  if (phase === 'paused') return 'Working offline'
+  if (phase === 'offline') return 'Offline'
+  if (phase === 'waiting' || phase === 'connecting') return 'Connecting'
+  if (phase === 'stopped') return 'Stopped'
+  return phase === 'local' ? 'On this device' : 'Connected'
 }
 
 function countdown(retryAtMs: number | null, nowMs: number): string | null {
