@@ -14,6 +14,8 @@ export type {
 } from './log.ts'
 export type { RelayLogger } from './logger.ts'
 export { createMemoryDisk, createMemoryLog, type MemoryDisk, type MemoryLogOptions } from './memory-log.ts'
+export { protocolPath } from './paths.ts'
 export { anonymous, type ConnectionInfo, createRelay, type Relay, type RelayFigures, type RelayOptions } from './relay.ts'
+export { createRelayServer, type RelayServer, type RelayServerOptions, serverLimits } from './server.ts'
 export { openSqliteLog, type SqliteLogOptions } from './sqlite-log.ts'
 export type { StockTarget } from './stock-session.ts'

@@ -102,6 +102,11 @@ export class WireClient {
     return new Promise((resolve) => this.#waits.push({ isTrue, resolve }))
   }
 
+  /** The last push sent. */
+  get pushed(): number {
+    return this.#n
+  }
+
   isAcked(n: number): boolean {
     return (this.acked.at(-1) ?? 0) >= n && !this.refused.has(n)
   }

@@ -1,0 +1,64 @@
+/**
+ * The relay as a program: reads its options, puts the parts together, stops when it is told to.
+ *
+ * Standard output carries one line of JSON, once it listens; the log goes to standard error.
+ */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemClock, systemRandom, TidemarkError } from '@tidemark/base'
+import { createRelayServer, openSqliteLog, type RelayServerOptions } from '@tidemark/relay'
+import { destination, pino } from 'pino'
+import sirv from 'sirv'
+import manifest from '../package.json' with { type: 'json' }
+import { help, readCommand, type ServeOptions } from './options.ts'
+
+const logger = pino({}, destination({ fd: 2, sync: true }))
+
+async function serve({ port, host, data, app }: ServeOptions): Promise<void> {
+  const files = app === null ? {} : { onRequest: serveApp(app) }
+  const ports = { clock: systemClock, random: systemRandom, logger }
+  const log = await openSqliteLog({ directory: data, ...ports })
+  try {
+    const server = await createRelayServer({ log, ...ports, port, host, version: manifest.version, ...files })
+    const stop = (signal: string): void => {
+      logger.info({ signal }, 'stopping')
+      server.close().then(
+        () => process.exit(0),
+        (error) => fail(error),
+      )
+    }
+    process.once('SIGTERM', stop)
+    process.once('SIGINT', stop)
+    process.stdout.write(`${JSON.stringify({ url: server.url, pid: process.pid })}\n`)
+    logger.info({ url: server.url, data }, 'listening')
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+/** A single-page app: what is no file gets the page. */
+function serveApp(directory: string): NonNullable<RelayServerOptions['onRequest']> {
+  if (statSync(join(directory, 'index.html'), { throwIfNoEntry: false }) === undefined) {
+    throw new TidemarkError('relay/config', `--serve ${directory} holds no index.html; build the app first`)
+  }
+  const handle = sirv(directory, { single: true, etag: true })
+  return (request, response) =>
+    handle(request, response, () => {
+      response.writeHead(404)
+      response.end()
+    })
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
+
+async function run(): Promise<void> {
+  const command = readCommand(process.argv.slice(2))
+  if (command.command === 'help') process.stdout.write(help)
+  else await serve(command)
+}
+
+run().catch(fail)

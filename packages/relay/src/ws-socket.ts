@@ -1,0 +1,75 @@
+/**
+ * A WebSocket of the `ws` package behind the Socket port.
+ *
+ * Invariants
+ * 1. Nothing that happens on a socket throws out of here.
+ * 2. A socket that does not close within `closeTimeoutMs` is destroyed; one that answers no ping is too.
+ */
+import type { Clock } from '@tidemark/base'
+import { closeCodes, type Socket, type SocketHandlers } from '@tidemark/protocol'
+import type { WebSocket } from 'ws'
+
+export const socketLimits = {
+  /** From asking for a close to destroying the connection. */
+  closeTimeoutMs: 5_000,
+  /** Between pings; a connection that answers none until the next one is destroyed. */
+  pingMs: 30_000,
+} as const
+
+/** Connects `ws` to the handlers that `take` returns; `onClosed` is called once. */
+export function serveSocket(ws: WebSocket, clock: Clock, take: (socket: Socket) => SocketHandlers, onClosed: () => void): void {
+  let cancelKill: () => void = () => undefined
+  const kill = (): void => ws.terminate()
+  const socket: Socket = {
+    send: (bytes) => {
+      if (ws.readyState === ws.OPEN) ws.send(bytes, { binary: true })
+    },
+    close: (code, reason) => {
+      ws.close(code, reason)
+      cancelKill()
+      cancelKill = clock.schedule(socketLimits.closeTimeoutMs, kill)
+    },
+    get bufferedBytes() {
+      return ws.bufferedAmount
+    },
+  }
+  const handlers = take(socket)
+  const cancelPings = keepAlive(ws, clock)
+  ws.on('message', (data, isBinary) => {
+    if (isBinary) handlers.message(bytesOf(data))
+    else socket.close(closeCodes.malformed, 'text messages are not taken')
+  })
+  // `ws` closes by itself after an error; that is all there is to do about it.
+  ws.on('error', () => undefined)
+  ws.on('close', (code, reason) => {
+    cancelKill()
+    cancelPings()
+    handlers.close(code, reason.toString())
+    onClosed()
+  })
+  handlers.open()
+}
+
+function keepAlive(ws: WebSocket, clock: Clock): () => void {
+  let isAnswered = true
+  ws.on('pong', () => {
+    isAnswered = true
+  })
+  let cancel: () => void
+  const check = (): void => {
+    if (!isAnswered) {
+      ws.terminate()
+      return
+    }
+    isAnswered = false
+    if (ws.readyState === ws.OPEN) ws.ping()
+    cancel = clock.schedule(socketLimits.pingMs, check)
+  }
+  cancel = clock.schedule(socketLimits.pingMs, check)
+  return () => cancel()
+}
+
+function bytesOf(data: Buffer | ArrayBuffer | Buffer[]): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data)
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data
+}
