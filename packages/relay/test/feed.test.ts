@@ -27,6 +27,9 @@ async function write(writer: WireClient, names: readonly string[], client: { las
   await writer.until(() => writer.isAcked(writer.pushed))
 }
 
+/** Lets everything that is ready run. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 async function expectSame(log: Log, reader: WireClient): Promise<void> {
   for (const name of documents) {
     const loaded = await log.load('acme', name)
@@ -43,10 +46,14 @@ describe('the feed', () => {
         names: fc.array(fc.constantFrom(...documents), { minLength: 1, maxLength: 5 }),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ type: fc.constant('break' as const), credit: fc.integer({ min: 1, max: 200 }) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ type: fc.constant('break' as const), credit: fc.integer({ min: 1, max: 200 }), isHeld: fc.boolean() }),
+    },
     { weight: 1, arbitrary: fc.record({ type: fc.constant('compact' as const), name: fc.constantFrom(...documents) }) },
     { weight: 2, arbitrary: fc.record({ type: fc.constant('hold' as const) }) },
-    { weight: 2, arbitrary: fc.record({ type: fc.constant('release' as const) }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('release' as const) }) },
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('take' as const), count: fc.integer({ min: 1, max: 3 }) }) },
   )
   const bounds = fc.record({
     maxRingItems: fc.integer({ min: 1, max: 4 }),
@@ -59,7 +66,7 @@ describe('the feed', () => {
 
   test('[P3] a reader that follows the frames ends with every document, whatever was held back, broken off or compacted', async () => {
     await fc.assert(
-      fc.asyncProperty(bounds, fc.array(step, { maxLength: 25 }), async (limits, steps) => {
+      fc.asyncProperty(bounds, fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }), async (limits, steps) => {
         const { relay, log } = world(limits)
         const client = { last: 0 }
         const writer = connect(relay)
@@ -71,11 +78,16 @@ describe('the feed', () => {
           else if (one.type === 'compact') await log.compact('acme', one.name)
           else if (one.type === 'hold') reader.line.isHeld = true
           else if (one.type === 'release') reader.line.release()
-          else {
+          else if (one.type === 'take') {
+            reader.line.take(one.count)
+            await settle()
+          } else {
             // What the relay had sent and the reader had not taken is lost with the line.
             reader.line.cut(1006)
             await reader.until(() => reader.closedWith !== null)
             reader = connect(relay, { state, credit: one.credit })
+            reader.line.isHeld = one.isHeld
+            await settle()
           }
         }
         reader.line.release()
@@ -84,7 +96,7 @@ describe('the feed', () => {
         await expectSame(log, reader)
         await relay.close()
       }),
-      { numRuns: 150 },
+      { numRuns: 200 },
     )
   })
 

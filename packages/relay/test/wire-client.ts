@@ -210,6 +210,14 @@ export class Line {
     })
   }
 
+  /** Hands over the first `count` frames held, and goes on holding. */
+  take(count: number): void {
+    for (const bytes of this.#queue.splice(0, count)) {
+      this.held -= bytes.length
+      this.#client.handlers.message(bytes)
+    }
+  }
+
   release(): void {
     this.isHeld = false
     const queue = this.#queue
