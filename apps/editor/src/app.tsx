@@ -20,10 +20,7 @@ export function App({ fieldbook }: { readonly fieldbook: Fieldbook }) {
     setProblem(null)
     newReport(fieldbook).then(goToReport, (error: unknown) => setProblem(asTidemarkError(error)))
   }, [fieldbook])
-  const search = useCallback(() => {
-    location.hash = matchMedia('(max-width: 760px)').matches ? '#/' : location.hash
-    requestAnimationFrame(() => searchInput.current?.focus())
-  }, [])
+  const search = useCallback(() => focusSearch(searchInput.current), [])
   useShortcuts({ search, create })
   return (
     <div className="app" data-view={id === null ? 'list' : 'report'}>
@@ -41,4 +38,12 @@ export function App({ fieldbook }: { readonly fieldbook: Fieldbook }) {
       </main>
     </div>
   )
+}
+
+/** On a phone the list is another screen, so it is shown first. */
+function focusSearch(input: HTMLInputElement | null): void {
+  if (input === null) return
+  if (input.checkVisibility()) return input.focus()
+  window.addEventListener('hashchange', () => setTimeout(() => input.focus()), { once: true })
+  location.assign('#/')
 }

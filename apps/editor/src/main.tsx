@@ -14,12 +14,15 @@ import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
 import { enableOfflineStart } from './device/offline-start.ts'
 import { openFieldbook } from './fieldbook.ts'
+import { Opening } from './opening.tsx'
 import { asTidemarkError } from './status/as-tidemark-error.ts'
 import { Problem } from './status/problem.tsx'
 
 const root = createRoot(document.getElementById('root') as HTMLElement)
 
 enableOfflineStart(reportError)
+
+root.render(<Opening />)
 
 openFieldbook().then(
   (fieldbook) =>

@@ -52,7 +52,7 @@ describe('the status in words', () => {
     expect(words({ phase: 'stopped', problem })).toMatchObject({
       tone: 'problem',
       short: 'Stopped',
-      problems: [{ sentence: 'The relay does not accept this sign-in.', remedy: 'Sign in again.' }],
+      problems: [{ tone: 'problem', sentence: 'The relay does not accept this sign-in.', remedy: 'Sign in again.' }],
       canRetry: false,
     })
   })
@@ -61,7 +61,7 @@ describe('the status in words', () => {
     const fallback = new TidemarkError('store/unavailable', 'private mode')
     const said = words({ storage: { kind: 'memory', fallback, problem: null } })
     expect(said).toMatchObject({ tone: 'warning', short: 'Kept in this tab only' })
-    expect(said.problems).toHaveLength(1)
+    expect(said.problems).toMatchObject([{ tone: 'warning' }])
   })
 
   test('[P6] says when a change is not saved on this device', () => {

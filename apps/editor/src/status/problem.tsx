@@ -4,14 +4,14 @@ import type { ReactNode } from 'react'
 interface Props {
   readonly sentence: string
   readonly remedy: string
-  /** `note` for what is merely so, and nobody's failure. */
-  readonly tone?: 'problem' | 'note'
+  /** `warning` while nothing is lost yet, `note` for what is merely so. */
+  readonly tone?: 'problem' | 'warning' | 'note'
   readonly children?: ReactNode
 }
 
 export function Problem({ sentence, remedy, tone = 'problem', children }: Props) {
   return (
-    <div className={tone} role={tone === 'problem' ? 'alert' : undefined}>
+    <div className={tone} role={tone === 'note' ? undefined : 'alert'}>
       <p className="sentence">{sentence}</p>
       <p className="remedy">{remedy}</p>
       {children}

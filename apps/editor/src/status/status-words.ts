@@ -3,9 +3,19 @@
  *
  * A pure function of the status and the time. Words: saved is in this browser's database, confirmed is durable at the relay.
  */
-import type { SpaceStatus } from '@tidemark/client'
+import type { SpaceStatus, TidemarkError } from '@tidemark/client'
+
+// Shorter than this is not worth counting.
+const momentMs = 5_000
 
 export type Tone = 'good' | 'busy' | 'calm' | 'warning' | 'problem'
+
+/** One thing that is wrong; a warning while nothing is lost yet. */
+export interface ProblemWords {
+  readonly tone: 'problem' | 'warning'
+  readonly sentence: string
+  readonly remedy: string
+}
 
 export interface StatusWords {
   readonly tone: Tone
@@ -20,7 +30,7 @@ export interface StatusWords {
   /** What the relay has not confirmed. */
   readonly pending: string
   /** Sentence and remedy for each thing that is wrong. */
-  readonly problems: readonly { readonly sentence: string; readonly remedy: string }[]
+  readonly problems: readonly ProblemWords[]
   readonly canRetry: boolean
 }
 
@@ -109,14 +119,20 @@ function pendingWords({ pending, lastConfirmedMs, phase }: Status, nowMs: number
     return `All changes confirmed, ${ago(nowMs - lastConfirmedMs)}`
   }
   const documents = pending.documents === 1 ? '1 document' : `${pending.documents} documents`
-  const since = pending.sinceMs === null ? '' : `, since ${span(nowMs - pending.sinceMs)}`
+  const sinceMs = pending.sinceMs === null ? 0 : nowMs - pending.sinceMs
+  const since = sinceMs < momentMs ? '' : `, since ${span(sinceMs)}`
   return `${documents} waiting${since} (${size(pending.bytes)})`
 }
 
-function problemWords({ problem, storage }: Status): StatusWords['problems'] {
-  return [problem, storage.problem, storage.fallback]
-    .filter((error) => error !== null)
-    .map(({ sentence, remedy }) => ({ sentence, remedy }))
+function problemWords({ problem, storage, phase }: Status): readonly ProblemWords[] {
+  const words: ProblemWords[] = []
+  const add = (tone: ProblemWords['tone'], error: TidemarkError | null): void => {
+    if (error !== null) words.push({ tone, sentence: error.sentence, remedy: error.remedy })
+  }
+  add(phase === 'stopped' ? 'problem' : 'warning', problem)
+  add('problem', storage.problem)
+  add('warning', storage.fallback)
+  return words
 }
 
 const ago = (ms: number): string => (ms < 60_000 ? 'just now' : `${span(ms)} ago`)
