@@ -36,6 +36,7 @@ openFieldbook().then(
     root.render(
       <div className="page-note">
         <Problem sentence={error.sentence} remedy={error.remedy}>
+          <p className="detail">{error.message}</p>
           <button type="button" className="button" onClick={() => location.reload()}>
             Try again
           </button>
