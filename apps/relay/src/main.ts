@@ -17,7 +17,7 @@ const logger = pino({}, destination({ fd: 2, sync: true }))
 async function serve({ port, host, data, app }: ServeOptions): Promise<void> {
   const files = app === null ? {} : { onRequest: serveApp(app) }
   const ports = { clock: systemClock, random: systemRandom, logger }
-  const log = await openSqliteLog({ directory: data, ...ports })
+  const log = await openSqliteLog({ directory: data, ...ports, onDeath: fail })
   try {
     const server = await createRelayServer({ log, ...ports, port, host, version: manifest.version, ...files })
     const stop = (signal: string): void => {

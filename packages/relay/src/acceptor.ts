@@ -43,6 +43,8 @@ export type Outcome =
   | { readonly type: 'failed'; readonly error: TidemarkError }
 
 export interface Acceptor {
+  /** Bytes of the offers that have no outcome yet. */
+  readonly openBytes: number
   /** Never rejects. Offers of one document are taken in the order of these calls. */
   accept(offer: Offer): Promise<Outcome>
   /** What the relay has of a document, in Yjs's encoding; it includes what is still on its way to the log. */
@@ -78,6 +80,7 @@ export function createAcceptor({ states, queue, bounds }: AcceptorOptions): Acce
       const settle = (): void => {
         hot.inFlight--
         offer.space.inFlight--
+        states.trim()
       }
       queue.add({
         entry,
@@ -96,7 +99,7 @@ export function createAcceptor({ states, queue, bounds }: AcceptorOptions): Acce
   }
 
   const judge = async (offer: Offer): Promise<Outcome> => {
-    const refusal = refuseAtOnce(offer, queue, bounds)
+    const refusal = refuseAtOnce(offer, bounds)
     if (refusal !== null) return refusal
     let valid: ValidUpdate
     try {
@@ -108,19 +111,30 @@ export function createAcceptor({ states, queue, bounds }: AcceptorOptions): Acce
     if (!(hot instanceof Promise)) return take(offer, valid, hot)
     try {
       return await hot.then((loaded) => take(offer, valid, loaded))
-    } catch (error) {
-      return { type: 'failed', error: toTidemarkError(error, 'relay/log-failed') }
+    } catch (cause) {
+      const error = toTidemarkError(cause, 'relay/log-failed')
+      // The log answered, but what it has of this one document cannot be judged; the others go on.
+      return error.code === 'relay/log-failed' ? { type: 'failed', error } : refused('relay/invalid', error.message)
     }
   }
 
   const open = new Set<Promise<Outcome>>()
+  let openBytes = 0
   let isClosed = false
   return {
+    get openBytes() {
+      return openBytes
+    },
     accept(offer) {
+      const bytes = offer.update.length
       if (isClosed) return Promise.resolve(refused('relay/busy', 'the relay restarts'))
-      const outcome = judge(offer)
+      if (openBytes + bytes > bounds.maxQueuedBytes) return Promise.resolve(refused('relay/busy', 'too much waits for the log'))
+      openBytes += bytes
+      const outcome = judge(offer).finally(() => {
+        open.delete(outcome)
+        openBytes -= bytes
+      })
       open.add(outcome)
-      void outcome.then(() => open.delete(outcome))
       return outcome
     },
     async stateVector(space, document) {
@@ -140,12 +154,11 @@ const incomplete = refused('relay/incomplete', 'the update builds on what the re
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** What can be told without looking at the bytes. */
-function refuseAtOnce({ document, update, grant }: Offer, queue: CommitQueue, bounds: RelayBounds): Outcome | null {
+function refuseAtOnce({ document, update, grant }: Offer, bounds: RelayBounds): Outcome | null {
   const { maxUpdateBytes } = bounds.announced
   if (grant.access !== 'write' && grant.access !== 'decide') return refused('relay/forbidden', `access is ${grant.access}`)
   if (!isDocumentName(document)) return refused('relay/invalid', 'this is not a document name')
   if (update.length > maxUpdateBytes) return refused('relay/too-large', `${update.length} bytes where ${maxUpdateBytes} are the limit`)
-  if (queue.queuedBytes + update.length > bounds.maxQueuedBytes) return refused('relay/busy', 'too much waits for the log')
   return null
 }
 

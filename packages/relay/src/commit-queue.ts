@@ -27,8 +27,6 @@ export interface Committed {
 }
 
 export interface CommitQueue {
-  /** Bytes of updates that wait or are being appended. */
-  readonly queuedBytes: number
   add(commit: Commit): void
 }
 
@@ -48,20 +46,14 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
 class Queue implements CommitQueue {
   readonly #options: CommitQueueOptions
   #waiting: Commit[] = []
-  #queuedBytes = 0
   #isRunning = false
 
   constructor(options: CommitQueueOptions) {
     this.#options = options
   }
 
-  get queuedBytes(): number {
-    return this.#queuedBytes
-  }
-
   add(commit: Commit): void {
     this.#waiting.push(commit)
-    this.#queuedBytes += commit.entry.update.length
     if (this.#isRunning) return
     this.#isRunning = true
     void this.#run()
@@ -83,7 +75,6 @@ class Queue implements CommitQueue {
       this.#fail(batch, toTidemarkError(error, 'relay/log-failed'))
       return
     }
-    this.#release(batch)
     const committed = batch.map((commit, i) => ({ commit, place: places[i] as Place }))
     onCommitted(committed)
     for (const { commit, place } of committed) commit.committed(place)
@@ -94,7 +85,6 @@ class Queue implements CommitQueue {
     const later = this.#waiting.filter((commit) => spaces.has(commit.entry.space))
     this.#waiting = this.#waiting.filter((commit) => !spaces.has(commit.entry.space))
     const failed = [...batch, ...later]
-    this.#release(failed)
     this.#options.onFailed(spaces, error)
     for (const commit of failed) commit.failed(error)
   }
@@ -109,9 +99,5 @@ class Queue implements CommitQueue {
       bytes += entry.update.length
     }
     return this.#waiting.splice(0, count)
-  }
-
-  #release(commits: readonly Commit[]): void {
-    for (const { entry } of commits) this.#queuedBytes -= entry.update.length
   }
 }

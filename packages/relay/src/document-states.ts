@@ -27,6 +27,8 @@ export interface DocumentStates {
   get(space: string, document: string): HotDocument | Promise<HotDocument>
   /** Accounts for a state that has changed, and keeps it. */
   touched(space: string, document: string, hot: HotDocument): void
+  /** Forgets what is over the bounds, after commits have let go of their states. */
+  trim(): void
   /** Forgets a state, because what it ran ahead to has failed. */
   drop(space: string, document: string): void
 }
@@ -73,7 +75,7 @@ class States implements DocumentStates {
     const bytes = estimateBytes(hot.state)
     this.#bytes += bytes - hot.bytes
     hot.bytes = bytes
-    this.#evict()
+    this.trim()
   }
 
   drop(space: string, document: string): void {
@@ -97,7 +99,7 @@ class States implements DocumentStates {
     return load
   }
 
-  #evict(): void {
+  trim(): void {
     const { maxHotDocuments, maxHotBytes } = this.#bounds
     for (const [key, hot] of this.#hot) {
       if (this.#hot.size <= maxHotDocuments && this.#bytes <= maxHotBytes) return

@@ -36,6 +36,7 @@ export interface RelayFigures {
   readonly sessions: number
   readonly openSpaces: number
   readonly hotDocuments: number
+  /** Bytes of updates that wait for their commit. */
   readonly queuedBytes: number
 }
 
@@ -75,7 +76,7 @@ class LocalRelay implements Relay {
     const acceptor = createAcceptor({ states, queue, bounds })
     const comeBackMs = (): number => Math.round(bounds.restartMinMs + fraction(random) * bounds.restartSpreadMs)
     this.#context = { hub, log, acceptor, clock, bounds, logger, comeBackMs }
-    this.#figures = () => ({ openSpaces: hub.openSpaces, hotDocuments: states.count, queuedBytes: queue.queuedBytes })
+    this.#figures = () => ({ openSpaces: hub.openSpaces, hotDocuments: states.count, queuedBytes: acceptor.openBytes })
   }
 
   get figures(): RelayFigures {

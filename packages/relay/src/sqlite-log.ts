@@ -9,7 +9,7 @@
  *    more than that transaction.
  * 2. A worker that dies fails everything asked of it, now and later.
  */
-import { type Random, randomId } from '@tidemark/base'
+import { type Random, randomId, type TidemarkError } from '@tidemark/base'
 import type { ChangedDocumentsPage, ChangesPage, LoadedDocument, Log, LogEntry, Place, ReadLimits, SpaceHistory } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
 import type { ReadMethods, WriteMethods } from './sqlite-calls.ts'
@@ -23,6 +23,8 @@ export interface SqliteLogOptions {
   readonly logger?: RelayLogger
   /** Whether documents are compacted by themselves as their logs grow; true unless said otherwise. */
   readonly compacts?: boolean
+  /** Told once when a worker has died by itself: the log takes nothing any more, and only a new opening helps. */
+  readonly onDeath?: (error: TidemarkError) => void
 }
 
 /**
@@ -33,10 +35,11 @@ export interface SqliteLogOptions {
  */
 export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
   const opening = randomId(options.random)
+  const { onDeath } = options
   const start = { directory: options.directory, opening }
-  const writer = await startWorker<WriteMethods>({ ...start, role: 'write' })
+  const writer = await startWorker<WriteMethods>({ ...start, role: 'write' }, onDeath)
   try {
-    const reader = await startWorker<ReadMethods>({ ...start, role: 'read' })
+    const reader = await startWorker<ReadMethods>({ ...start, role: 'read' }, onDeath)
     return new SqliteLog(writer, reader, options)
   } catch (error) {
     await writer.close()

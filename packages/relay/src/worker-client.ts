@@ -18,14 +18,20 @@ export interface WorkerClient<M extends Record<keyof M, Method>> {
 }
 
 /** @throws {TidemarkError} what the worker says when it cannot start. */
-export async function startWorker<M extends Record<keyof M, Method>>(data: WorkerStart): Promise<WorkerClient<M>> {
+export async function startWorker<M extends Record<keyof M, Method>>(
+  data: WorkerStart,
+  onDeath: (error: TidemarkError) => void = () => undefined,
+): Promise<WorkerClient<M>> {
   const client = new Client<M>(data)
   await client.started
+  client.onDeath = onDeath
   return client
 }
 
 class Client<M extends Record<keyof M, Method>> implements WorkerClient<M> {
   readonly started: Promise<unknown>
+  /** Called when the worker ends although nobody closed it. */
+  onDeath: (error: TidemarkError) => void = () => undefined
   readonly #worker: Worker
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
   readonly #exited: Promise<void>
@@ -81,7 +87,9 @@ class Client<M extends Record<keyof M, Method>> implements WorkerClient<M> {
   }
 
   #die(cause: unknown): void {
+    const isUnexpected = this.#failure === null
     this.#failure ??= new TidemarkError('relay/log-failed', `the log's worker is gone: ${String(cause)}`, { cause })
+    if (isUnexpected) this.onDeath(this.#failure)
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     for (const one of waiting) one.reject(this.#failure)

@@ -84,7 +84,7 @@ describe('the relay on a port', () => {
     const frame = (message: ClientMessage): Uint8Array => encodeClientMessages([message])[0] as Uint8Array
     const honest = frame({ ...new WireClient().hello(), space: 'hostile' })
     const update = textUpdate('x'.repeat(200), 1)
-    const _real = [
+    const real = [
       honest,
       frame({ type: 'push', n: 1, document: 'note/1', update }),
       frame({ type: 'carry', n: 1, document: 'note/1', update }),

@@ -79,6 +79,26 @@ describe('a session', () => {
     await back.until(() => back.isAcked(n))
   })
 
+  test('[P2] an append that is stored although it is reported as failed is not acknowledged, and known afterwards', async () => {
+    let appends = 0
+    const relay = startRelay({
+      afterCommit: () => {
+        if (appends++ === 0) throw new Error('the answer was lost')
+      },
+    })
+    const ada = connect(relay)
+    await ada.welcomed()
+    ada.push('note/1', textUpdate('hello', 1))
+    await ada.until(() => ada.closedWith !== null)
+    expect(ada.acked).toEqual([])
+    const back = connect(relay, { state: ada.state })
+    expect(await back.welcomed()).toMatchObject({ head: 1, common: 0, first: 2 })
+    const n = back.push('note/1', textUpdate('hello', 1))
+    await back.until(() => back.isAcked(n) && back.state.cursor?.seq === 1)
+    expect(back.doc('note/1').getText('t').toString()).toBe('hello')
+    expect((await connect(relay).welcomed()).head).toBe(1)
+  })
+
   test('a session is not sent its own bytes, but its position moves', async () => {
     const relay = startRelay()
     const ada = connect(relay)

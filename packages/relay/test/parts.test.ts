@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest'
+import { Answers } from '../src/answers.ts'
+import { type AwarenessEntry, type AwarenessMember, AwarenessRooms } from '../src/awareness-rooms.ts'
+import { isDueForCompaction } from '../src/compaction.ts'
+import { defaultRelayBounds } from '../src/index.ts'
+import { NumberSet } from '../src/number-set.ts'
+import { readUpgradePath } from '../src/paths.ts'
+import { readStockMessage } from '../src/stock-wire.ts'
+
+describe('answers', () => {
+  test('go out in the order of pushes, refusals before the acknowledgement that passes over them', () => {
+    const answers = new Answers()
+    const [one, two, three, four] = [1, 2, 3, 4].map((n) => answers.expect(n, 'd', 10)) as [never, never, never, never]
+    const say = (answer: (outcome: never) => object[], outcome: object): object[] => answer(outcome as never)
+    expect(say(two, { type: 'refused', code: 'relay/invalid', detail: '' })).toEqual([])
+    expect(say(three, { type: 'committed', seq: 7 })).toEqual([])
+    expect(answers).toMatchObject({ count: 4, bytes: 40 })
+    expect(say(one, { type: 'committed', seq: 9 })).toEqual([
+      { type: 'refuse', n: 2, document: 'd', code: 'relay/invalid', detail: '' },
+      { type: 'ack', n: 3, seq: 9 },
+    ])
+    expect(say(four, { type: 'failed' })).toEqual([])
+    expect(answers).toMatchObject({ count: 1, bytes: 10 })
+  })
+})
+
+describe('awareness', () => {
+  interface Member extends AwarenessMember {
+    readonly heard: string[]
+  }
+  const member = (): Member => {
+    const heard: string[] = []
+    return { heard, awareness: (entries) => heard.push(entries.map(({ client, clock, state }) => `${client}@${clock}${state}`).join(' ')) }
+  }
+  const say = (client: number, clock: number, state = '{}'): AwarenessEntry => ({ client, clock, state })
+
+  test('reaches everyone in the room, its sender too, and is forgotten when the sender leaves', () => {
+    const rooms = new AwarenessRooms(defaultRelayBounds)
+    const [ada, bob] = [member(), member()]
+    rooms.enter('d', ada)
+    expect(rooms.enter('d', bob)).toEqual([])
+    rooms.update('d', ada, [say(1, 1)])
+    expect([ada.heard, bob.heard]).toEqual([['1@1{}'], ['1@1{}']])
+    rooms.leave('d', ada)
+    expect(bob.heard.at(-1)).toBe('1@1null')
+    expect(rooms.states('d')).toEqual([])
+  })
+
+  test('an id belongs to the session that sent it first, and older states are left out', () => {
+    const rooms = new AwarenessRooms(defaultRelayBounds)
+    const [ada, bob] = [member(), member()]
+    rooms.enter('d', ada)
+    rooms.enter('d', bob)
+    rooms.update('d', ada, [say(1, 5)])
+    rooms.update('d', bob, [say(1, 9, '{"forged":true}')])
+    rooms.update('d', ada, [say(1, 4)])
+    expect(rooms.states('d')).toMatchObject([{ client: 1, clock: 5, state: '{}' }])
+    expect([ada.heard, bob.heard]).toEqual([
+      ['1@5{}', ''],
+      ['1@5{}', ''],
+    ])
+  })
+
+  test('[P8] a session owns a bounded number of ids', () => {
+    const rooms = new AwarenessRooms({ ...defaultRelayBounds, maxAwarenessStates: 2 })
+    const ada = member()
+    rooms.enter('d', ada)
+    rooms.update('d', ada, [say(1, 1), say(2, 1), say(3, 1)])
+    rooms.update('d', ada, [say(1, 2, 'null'), say(4, 1)])
+    expect(rooms.states('d').map(({ client }) => client)).toEqual([2, 4])
+  })
+})
+
+describe('paths', () => {
+  test.each([
+    ['/v1', { type: 'tidemark' }],
+    ['/v1?x=1', { type: 'tidemark' }],
+    ['/acme/note', { type: 'stock', space: 'acme', document: 'note' }],
+    ['/acme/a%20b/c?token=x', { type: 'stock', space: 'acme', document: 'a b/c' }],
+    ['/v1/', null],
+    ['/acme', null],
+    ['//x', null],
+    ['/acme/%E0%A4', null],
+    ['', null],
+  ])('%s', (url, expected) => expect(readUpgradePath(url)).toEqual(expected))
+})
+
+describe('the stock wire', () => {
+  test.each([[[]], [[0]], [[0, 0]], [[0, 0, 5, 1]], [[1, 3, 1, 1]], [[1, 4, 1, 1, 1, 2]], [[1, 255, 255, 255, 255, 15]]])(
+    '%j is malformed',
+    (bytes) => {
+      expect(() => readStockMessage(Uint8Array.from(bytes), 1_000)).toThrow(expect.objectContaining({ code: 'protocol/malformed' }))
+    },
+  )
+
+  test('[P8] awareness over its limit is malformed', () => {
+    expect(() => readStockMessage(Uint8Array.from([1, 20, ...new Array(20).fill(0)]), 10)).toThrow(
+      expect.objectContaining({ code: 'protocol/malformed' }),
+    )
+  })
+})
+
+test('a set of numbers holds what was added, however large', () => {
+  const set = new NumberSet()
+  for (const value of [0, 1, 127, 128, 5_000]) set.add(value)
+  expect([0, 1, 2, 127, 128, 129, 5_000, 5_001, 1_000_000].filter((value) => set.has(value))).toEqual([0, 1, 127, 128, 5_000])
+})
+
+test.each([
+  [{ rows: 1, rowBytes: 1e6, snapshotBytes: 0 }, false],
+  [{ rows: 500, rowBytes: 10_000, snapshotBytes: 0 }, true],
+  [{ rows: 500, rowBytes: 10_000, snapshotBytes: 1e6 }, false],
+  [{ rows: 5_000, rowBytes: 10_000, snapshotBytes: 1e6 }, true],
+  [{ rows: 2, rowBytes: 300_000, snapshotBytes: 0 }, true],
+  [{ rows: 2, rowBytes: 300_000, snapshotBytes: 1e6 }, false],
+])('a document of %j is due for compaction: %s', (size, isDue) => expect(isDueForCompaction(size)).toBe(isDue))
