@@ -9,14 +9,13 @@
  */
 import { createObservable, guarded, type Observable, TidemarkError } from '@tidemark/base'
 import type * as Y from 'yjs'
-import { createEntryReader, entriesName, readRegisters } from './entry.ts'
+import { entriesName, readRegisters } from './entry.ts'
 import type { Fields } from './field.ts'
 import { origins } from './origins.ts'
 import { isWaiting } from './prune.ts'
 import { type InvalidField, type Readings, type ReadPlan, readFields, toInvalid, toValue } from './reading.ts'
-import type { StampClock } from './stamp.ts'
 import type { EntityPatch, EntityShared, EntityValue } from './types.ts'
-import { checkPatch, stampsOf, type WriteModel, type WriteOptions, writeChanges } from './writing.ts'
+import { checkPatch, createWriter, type WriteModel, type WriteOptions, type Writer, writeChanges } from './writing.ts'
 
 export type AttachOptions = WriteOptions
 
@@ -61,10 +60,8 @@ class DocumentEntity implements AttachedEntity {
   readonly get: () => Readonly<Record<string, unknown>>
   readonly subscribe: (listener: () => void) => () => void
   readonly #model: AttachModel
-  readonly #user: string
-  readonly #stamps: StampClock
+  readonly #writer: Writer
   readonly #array: Y.Array<unknown>
-  readonly #read = createEntryReader()
   readonly #view
   #readings: Readings = new Map()
   readonly #written = new Set<string>()
@@ -73,8 +70,7 @@ class DocumentEntity implements AttachedEntity {
   constructor(model: AttachModel, doc: Y.Doc, options: AttachOptions) {
     this.doc = doc
     this.#model = model
-    this.#user = options.user ?? ''
-    this.#stamps = stampsOf(options)
+    this.#writer = createWriter(options)
     const roots = openRoots(model, doc)
     this.shared = roots.shared
     this.#array = roots.array
@@ -103,7 +99,7 @@ class DocumentEntity implements AttachedEntity {
     if (changes.size === 0) return
     this.doc.transact(() => {
       for (const field of changes.keys()) this.#written.add(field)
-      writeChanges(this.#model, this.doc, changes, this.#user, this.#stamps)
+      writeChanges(this.#model, this.doc, changes, this.#writer)
     }, origins.set)
   }
 
@@ -127,8 +123,8 @@ class DocumentEntity implements AttachedEntity {
   }
 
   #current(): Readings {
-    const registers = readRegisters(this.#array, this.#read)
-    for (const { heads } of registers.values()) for (const head of heads) this.#stamps.adopt(head.t)
+    const registers = readRegisters(this.#array, this.#writer.read)
+    for (const { heads } of registers.values()) for (const head of heads) this.#writer.stamps.adopt(head.t)
     return readFields(this.#model.plan, registers, this.#readings)
   }
 }

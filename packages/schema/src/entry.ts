@@ -64,8 +64,11 @@ export function readEntry(raw: unknown): Entry | null {
 
 const isDot = (value: unknown): value is Dot => Array.isArray(value) && value.length === 2 && value.every(isStamp)
 
+/** Turns what stands in the array into an entry, or `null`. */
+export type EntryReader = (raw: unknown) => Entry | null
+
 /** Reads all registers of a document. Of several entries that claim one identity, the first in array order counts. */
-export function readRegisters(array: Y.Array<unknown>, read = readEntry): ReadonlyMap<string, Register> {
+export function readRegisters(array: Y.Array<unknown>, read: EntryReader = readEntry): ReadonlyMap<string, Register> {
   const byField = new Map<string, Entry[]>()
   const seen = new Set<string>()
   const superseded = new Set<string>()
@@ -86,7 +89,7 @@ export function readRegisters(array: Y.Array<unknown>, read = readEntry): Readon
 }
 
 /** A `readEntry` that looks at each stored object once; entries never change. */
-export function createEntryReader(): (raw: unknown) => Entry | null {
+export function createEntryReader(): EntryReader {
   const known = new WeakMap<object, Entry | null>()
   return (raw) => {
     if (typeof raw !== 'object' || raw === null) return null

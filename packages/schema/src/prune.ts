@@ -8,16 +8,16 @@
  * 3. Entries that this build does not understand stay.
  */
 import * as Y from 'yjs'
-import { type Dot, dotKey, type Entry, readEntry } from './entry.ts'
+import { type Dot, dotKey, type Entry, type EntryReader } from './entry.ts'
 import { limits } from './limits.ts'
 
 /** Whether the document waits for structs or deletes that have not arrived. */
 export const isWaiting = (doc: Y.Doc): boolean => doc.store.pendingStructs !== null || doc.store.pendingDs !== null
 
 /** Prunes one field; call it inside the transaction that wrote to it. Returns how many entries went. */
-export function pruneField(doc: Y.Doc, array: Y.Array<unknown>, field: string): number {
+export function pruneField(doc: Y.Doc, array: Y.Array<unknown>, field: string, read: EntryReader): number {
   if (isWaiting(doc)) return 0
-  const places = array.toArray().map(readEntry)
+  const places = array.toArray().map(read)
   let left = places.filter((entry) => entry?.f === field).length
   if (left <= 2 * limits.keptEntries) return 0
 

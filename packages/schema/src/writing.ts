@@ -8,7 +8,7 @@
  */
 import { type Clock, systemClock, TidemarkError } from '@tidemark/base'
 import * as Y from 'yjs'
-import { type Dot, type Entry, entriesName, readRegisters } from './entry.ts'
+import { createEntryReader, type Dot, type Entry, type EntryReader, entriesName, readRegisters } from './entry.ts'
 import type { Fields } from './field.ts'
 import type { Json } from './json.ts'
 import { origins } from './origins.ts'
@@ -36,7 +36,18 @@ export interface WriteModel {
 /** Validated values by field; `undefined` clears the field. */
 export type Changes = ReadonlyMap<string, Json | undefined>
 
-export const stampsOf = (options: WriteOptions): StampClock => options.stamps ?? createStampClock(options.clock ?? systemClock)
+/** Who writes, with all that is needed for it. */
+export interface Writer {
+  readonly user: string
+  readonly stamps: StampClock
+  readonly read: EntryReader
+}
+
+export const createWriter = (options: WriteOptions): Writer => ({
+  user: options.user ?? '',
+  stamps: options.stamps ?? createStampClock(options.clock ?? systemClock),
+  read: createEntryReader(),
+})
 
 /** Validates `patch` as a whole. @throws {TidemarkError} `schema/…`, see `EntityDefinition`. */
 export function checkPatch(model: WriteModel, patch: object): Changes {
@@ -53,15 +64,15 @@ export function checkPatch(model: WriteModel, patch: object): Changes {
 }
 
 /** Appends one entry per change, inside a transaction of the caller. */
-export function writeChanges(model: WriteModel, doc: Y.Doc, changes: Changes, user: string, stamps: StampClock): void {
+export function writeChanges(model: WriteModel, doc: Y.Doc, changes: Changes, { user, stamps, read }: Writer): void {
   const array = doc.getArray<unknown>(entriesName)
-  const registers = readRegisters(array)
+  const registers = readRegisters(array, read)
   for (const [field, v] of changes) {
     const o = (registers.get(field)?.heads ?? []).map((head) => head.i)
     const i: Dot = [doc.clientID, Y.getState(doc.store, doc.clientID)]
     const entry: Entry = { i, f: field, ...(v === undefined ? {} : { v }), o, by: user, t: stamps.next(), k: 'set', s: model.version }
     array.push([entry])
-    pruneField(doc, array, field)
+    pruneField(doc, array, field, read)
   }
 }
 
@@ -76,9 +87,9 @@ export function initialiseEntity(model: WriteModel, doc: Y.Doc, init: object, op
   if (doc.getArray(entriesName).length > 0) {
     throw new TidemarkError('client/exists', `this ${model.type} was initialised before`)
   }
-  const stamps = stampsOf(options)
+  const writer = createWriter(options)
   doc.transact(() => {
-    writeChanges(model, doc, withoutCleared(changes), options.user ?? '', stamps)
+    writeChanges(model, doc, withoutCleared(changes), writer)
     for (const [name, content] of texts) doc.getText(name).insert(0, (content as string).toWellFormed())
   }, origins.initialise)
 }

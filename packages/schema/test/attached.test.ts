@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import * as Y from 'yjs'
 import { z } from 'zod'
@@ -181,6 +182,26 @@ describe('entries from elsewhere', () => {
     expect(entity.value.title).toBe('mine 49')
     expect(doc.getArray(entriesName).length).toBeGreaterThanOrEqual(hostile.length + 2)
     expect(Note.row(doc).title).toBe('mine 49')
+  })
+
+  test('of any shape at all never make a read or a write throw', () => {
+    const part = fc.oneof(fc.jsonValue(), fc.constantFrom(undefined, 'set', 'title', 'rank', 0, 1, [7, 0], [[7, 0]], new Uint8Array(1)))
+    const shape = fc.record(
+      { i: part, f: part, v: part, o: part, by: part, t: part, k: part, s: part },
+      { requiredKeys: [], noNullPrototype: true },
+    )
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.jsonValue(), shape), { maxLength: 20 }), (raws) => {
+        const source = newDoc()
+        source.getArray(entriesName).push(raws)
+        const doc = newDoc()
+        const entity = Note.attach(doc)
+        sync(source, doc)
+        entity.set({ title: 'mine', rank: 5 })
+        expect(entity.value).toEqual({ title: 'mine', rank: 5 })
+        expect(Note.row(doc)).toMatchObject({ title: 'mine', rank: 5 })
+      }),
+    )
   })
 
   test('that name themselves or each other cannot hide a later write', () => {
