@@ -59,47 +59,49 @@ export interface AcceptorOptions {
   readonly bounds: RelayBounds
 }
 
-export function createAcceptor({ states, queue, bounds }: AcceptorOptions): Acceptor {
-  const take = (offer: Offer, valid: ValidUpdate, hot: HotDocument): Promise<Outcome> => {
-    const { space } = offer
-    if (space.failure !== null) return Promise.resolve({ type: 'failed', error: space.failure })
-    const cut = cutUpdate(valid, hot.state)
-    if (cut.type === 'incomplete') return Promise.resolve(incomplete)
-    if (cut.type === 'known') return whenDurable(hot, space.head)
-    const entry = entryOf(offer, cut, hot)
-    advanceState(hot.state, cut)
-    hot.lastCommit = enqueue(offer, entry, hot)
-    states.touched(space.name, offer.document, hot)
-    return whenDurable(hot, 0).then((outcome) => (cut.dropped && outcome.type === 'committed' ? incomplete : outcome))
+export function createAcceptor(options: AcceptorOptions): Acceptor {
+  return new DocumentAcceptor(options)
+}
+
+class DocumentAcceptor implements Acceptor {
+  readonly #options: AcceptorOptions
+  readonly #open = new Set<Promise<Outcome>>()
+  #openBytes = 0
+  #isClosed = false
+
+  constructor(options: AcceptorOptions) {
+    this.#options = options
   }
 
-  const enqueue = (offer: Offer, entry: LogEntry, hot: HotDocument): Promise<Place> => {
-    hot.inFlight++
-    offer.space.inFlight++
-    return new Promise<Place>((resolve, reject) => {
-      const settle = (): void => {
-        hot.inFlight--
-        offer.space.inFlight--
-        states.trim()
-      }
-      queue.add({
-        entry,
-        author: offer.author,
-        committed: (place) => {
-          settle()
-          resolve(place)
-        },
-        failed: (error) => {
-          settle()
-          states.drop(entry.space, entry.document)
-          reject(error)
-        },
-      })
+  get openBytes(): number {
+    return this.#openBytes
+  }
+
+  accept(offer: Offer): Promise<Outcome> {
+    const bytes = offer.update.length
+    const { maxQueuedBytes } = this.#options.bounds
+    if (this.#isClosed) return Promise.resolve(refused('relay/busy', 'the relay restarts'))
+    if (this.#openBytes + bytes > maxQueuedBytes) return Promise.resolve(refused('relay/busy', 'too much waits for the log'))
+    this.#openBytes += bytes
+    const outcome = this.#judge(offer).finally(() => {
+      this.#open.delete(outcome)
+      this.#openBytes -= bytes
     })
+    this.#open.add(outcome)
+    return outcome
   }
 
-  const judge = async (offer: Offer): Promise<Outcome> => {
-    const refusal = refuseAtOnce(offer, bounds)
+  async stateVector(space: string, document: string): Promise<Uint8Array> {
+    return encodeStateVector((await this.#options.states.get(space, document)).state)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#open)
+  }
+
+  async #judge(offer: Offer): Promise<Outcome> {
+    const refusal = refuseAtOnce(offer, this.#options.bounds)
     if (refusal !== null) return refusal
     let valid: ValidUpdate
     try {
@@ -107,10 +109,10 @@ export function createAcceptor({ states, queue, bounds }: AcceptorOptions): Acce
     } catch (error) {
       return refused('relay/invalid', messageOf(error))
     }
-    const hot = states.get(offer.space.name, offer.document)
-    if (!(hot instanceof Promise)) return take(offer, valid, hot)
+    const hot = this.#options.states.get(offer.space.name, offer.document)
+    if (!(hot instanceof Promise)) return this.#take(offer, valid, hot)
     try {
-      return await hot.then((loaded) => take(offer, valid, loaded))
+      return await hot.then((loaded) => this.#take(offer, valid, loaded))
     } catch (cause) {
       const error = toTidemarkError(cause, 'relay/log-failed')
       // The log answered, but what it has of this one document cannot be judged; the others go on.
@@ -118,32 +120,40 @@ export function createAcceptor({ states, queue, bounds }: AcceptorOptions): Acce
     }
   }
 
-  const open = new Set<Promise<Outcome>>()
-  let openBytes = 0
-  let isClosed = false
-  return {
-    get openBytes() {
-      return openBytes
-    },
-    accept(offer) {
-      const bytes = offer.update.length
-      if (isClosed) return Promise.resolve(refused('relay/busy', 'the relay restarts'))
-      if (openBytes + bytes > bounds.maxQueuedBytes) return Promise.resolve(refused('relay/busy', 'too much waits for the log'))
-      openBytes += bytes
-      const outcome = judge(offer).finally(() => {
-        open.delete(outcome)
-        openBytes -= bytes
-      })
-      open.add(outcome)
-      return outcome
-    },
-    async stateVector(space, document) {
-      return encodeStateVector((await states.get(space, document)).state)
-    },
-    async close() {
-      isClosed = true
-      await Promise.all(open)
-    },
+  #take(offer: Offer, valid: ValidUpdate, hot: HotDocument): Promise<Outcome> {
+    const { space } = offer
+    if (space.failure !== null) return Promise.resolve({ type: 'failed', error: space.failure })
+    const cut = cutUpdate(valid, hot.state)
+    if (cut.type === 'incomplete') return Promise.resolve(incomplete)
+    if (cut.type === 'known') return whenDurable(hot, space.head)
+    const entry = entryOf(offer, cut, hot)
+    advanceState(hot.state, cut)
+    hot.lastCommit = this.#enqueue(offer, entry, hot)
+    this.#options.states.touched(space.name, offer.document, hot)
+    return whenDurable(hot, 0).then((outcome) => (cut.dropped && outcome.type === 'committed' ? incomplete : outcome))
+  }
+
+  #enqueue({ space, author }: Offer, entry: LogEntry, hot: HotDocument): Promise<Place> {
+    const { queue, states } = this.#options
+    hot.inFlight++
+    space.inFlight++
+    return new Promise<Place>((resolve, reject) => {
+      const settle = (): void => {
+        hot.inFlight--
+        space.inFlight--
+        states.trim()
+      }
+      const committed = (place: Place): void => {
+        settle()
+        resolve(place)
+      }
+      const failed = (error: TidemarkError): void => {
+        settle()
+        states.drop(entry.space, entry.document)
+        reject(error)
+      }
+      queue.add({ entry, author, committed, failed })
+    })
   }
 }
 

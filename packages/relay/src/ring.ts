@@ -17,7 +17,7 @@ export interface RingChange {
 export interface RingEntry {
   readonly after: number
   readonly seq: number
-  /** One merged update per document. */
+  /** By document; as a rule one merged update each. */
   readonly changes: readonly RingChange[]
   /** The session from which all of it came, if it was only one. */
   readonly author: object | null

@@ -46,6 +46,8 @@ export const serverLimits = {
   maxConnectionsPerAddress: 4_096,
   /** Connections that may wait for the relay to accept them, as after a restart. */
   backlog: 4_096,
+  /** TCP connections beside those that became WebSockets. */
+  plainConnections: 1_000,
   /** Room above the announced frame, within which a frame is answered by a typed goodbye. */
   frameSlackBytes: 64 << 10,
 } as const
@@ -78,6 +80,7 @@ class NetworkServer implements RelayServer {
     this.#tidemark = new WebSocketServer({ ...shared, maxPayload: maxFrameBytes + serverLimits.frameSlackBytes })
     this.#stock = new WebSocketServer({ ...shared, maxPayload: maxUpdateBytes * 2 + serverLimits.frameSlackBytes })
     this.#http = createServer((request, response) => this.#request(request, response))
+    this.#http.maxConnections = (options.maxConnections ?? serverLimits.maxConnections) + serverLimits.plainConnections
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
     this.#http.on('clientError', (_, socket) => socket.destroy())
   }

@@ -3,7 +3,7 @@
  *
  * A session is never sent a commit: it is woken, and reads from its own position.
  */
-import type { TidemarkError } from '@tidemark/base'
+import { reportUncaught, type TidemarkError } from '@tidemark/base'
 import type { Incarnation } from '@tidemark/protocol'
 import { mergeGrouped } from '@tidemark/updates'
 import { AwarenessRooms } from './awareness-rooms.ts'
@@ -75,5 +75,15 @@ function mergeByDocument(batch: readonly Committed[]): RingChange[] {
     if (same === undefined) byNumber.set(place.number, { document, updates: [update] })
     else same.updates.push(update)
   }
-  return [...byNumber].map(([number, { document, updates }]) => ({ number, document, update: mergeGrouped(updates) }))
+  return [...byNumber].flatMap(([number, { document, updates }]) => merged(updates).map((update) => ({ number, document, update })))
+}
+
+/** One update, or, should merging ever fail, all of them: what is durable must reach its readers. */
+function merged(updates: readonly Uint8Array[]): readonly Uint8Array[] {
+  try {
+    return [mergeGrouped(updates)]
+  } catch (error) {
+    reportUncaught(error)
+    return updates
+  }
 }

@@ -81,8 +81,7 @@ class StockSession implements Session, Member, AwarenessMember {
       }
       this.#seq = entry.seq
       if (entry.author === this) continue
-      const change = entry.changes.find(({ document }) => document === this.#target.document)
-      if (change !== undefined) this.#send(encodeStockUpdate(change.update))
+      for (const change of entry.changes) if (change.document === this.#target.document) this.#send(encodeStockUpdate(change.update))
     }
   }
 

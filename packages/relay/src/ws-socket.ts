@@ -69,7 +69,9 @@ function keepAlive(ws: WebSocket, clock: Clock): () => void {
   return () => cancel()
 }
 
+/** A plain view: a `Buffer`'s `slice` copies nothing, which is not what the rest of the relay means by it. */
 function bytesOf(data: Buffer | ArrayBuffer | Buffer[]): Uint8Array {
-  if (Array.isArray(data)) return Buffer.concat(data)
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : data
+  if (data instanceof ArrayBuffer) return new Uint8Array(data)
+  const { buffer, byteOffset, byteLength } = Array.isArray(data) ? Buffer.concat(data) : data
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }

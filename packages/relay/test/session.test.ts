@@ -99,6 +99,30 @@ describe('a session', () => {
     expect((await connect(relay).welcomed()).head).toBe(1)
   })
 
+  test('[P2] clients of a relay restored from a backup are rewound to what it has, and carry back the rest', async () => {
+    const disk = createMemoryDisk()
+    const before = startRelay({ disk })
+    const ada = connect(before)
+    await ada.welcomed()
+    ada.push('note/1', textUpdate('kept', 1))
+    await ada.until(() => ada.isAcked(1))
+    const backup = structuredClone(disk)
+    ada.push('note/2', textUpdate('lost', 2))
+    await ada.until(() => ada.isAcked(2) && ada.state.cursor?.seq === 2)
+
+    const after = startRelay({ disk: backup })
+    const bob = connect(after)
+    await bob.welcomed()
+    bob.push('note/3', textUpdate('new', 3))
+    await bob.until(() => bob.isAcked(1))
+    const back = connect(after, { state: ada.state })
+    expect(await back.welcomed()).toMatchObject({ common: 1, head: 2 })
+    back.push('note/2', textUpdate('lost', 2), 'carry')
+    await back.until(() => back.isAcked(1) && back.state.cursor?.seq === 3)
+    await bob.until(() => bob.state.documents.has('note/2'))
+    expect(back.doc('note/3').getText('t').toString()).toBe('new')
+  })
+
   test('a session is not sent its own bytes, but its position moves', async () => {
     const relay = startRelay()
     const ada = connect(relay)
@@ -127,6 +151,28 @@ describe('a session', () => {
       [gap]: 'relay/incomplete',
     })
     expect(ada.closedWith).toBeNull()
+  })
+
+  test('[P8] pushes beyond the number in flight are refused as busy, and a flood of them ends the connection', async () => {
+    const held = gate()
+    const announced = { maxFrameBytes: 1 << 20, maxUpdateBytes: 1_000, maxPushesInFlight: 2 }
+    const relay = startRelay({ beforeCommit: held.hook }, { limits: { announced } })
+    const ada = connect(relay)
+    await ada.welcomed()
+    for (let i = 1; i <= 3; i++) ada.push(`note/${i}`, textUpdate('x', i))
+    await settle()
+    held.open()
+    await ada.until(() => ada.isAcked(2) && ada.refused.size > 0)
+    expect(Object.fromEntries(ada.refused)).toEqual({ 3: 'relay/busy' })
+
+    const flood = gate()
+    const busy = startRelay({ beforeCommit: flood.hook }, { limits: { announced } })
+    const bob = connect(busy)
+    await bob.welcomed()
+    for (let i = 1; i <= 5; i++) bob.push(`note/${i}`, textUpdate('x', i))
+    await bob.until(() => bob.closedWith !== null)
+    expect(bob.messages.at(-1)).toMatchObject({ type: 'bye', code: 'relay/limit' })
+    flood.open()
   })
 
   test('what is known already is acknowledged and not logged', async () => {

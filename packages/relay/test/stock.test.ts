@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import { createMemoryLog, createRelayServer, type MemoryLogOptions, type RelayServer } from '../src/index.ts'
+import { createMemoryLog, createRelay, createRelayServer, type MemoryLogOptions, type Relay, type RelayServer } from '../src/index.ts'
+import { ManualClock } from './manual-clock.ts'
 import { dial } from './network.ts'
 import { textUpdate } from './wire-client.ts'
 
@@ -51,6 +52,55 @@ function peer({ url }: RelayServer, document = 'note/1'): Peer {
     })
   return { doc, provider, text: doc.getText('t'), until }
 }
+
+/** A bare stock connection over an in-process relay: what it was sent, as hex. */
+async function bare(relay: Relay) {
+  const sent: string[] = []
+  const closes: number[] = []
+  const handlers = relay.connectStock(
+    { send: (bytes) => sent.push(Buffer.from(bytes).toString('hex')), close: (code) => closes.push(code), bufferedBytes: 0 },
+    { space: 'acme', document: 'note/1' },
+  )
+  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  handlers.open()
+  await settle()
+  const say = async (...bytes: number[]): Promise<void> => {
+    handlers.message(Uint8Array.from(bytes))
+    await settle()
+  }
+  return { sent, closes, say }
+}
+
+describe('a stock connection', () => {
+  const step1 = '00000100'
+  /** One character behind clock 4 of client 9, of which the relay knows nothing. */
+  const gap = [1, 1, 9, 5, 0x84, 9, 4, 1, 0x78, 0]
+
+  test('is asked for what the relay lacks at once, and once more for an update that builds on the unknown', async () => {
+    const { sent, closes, say } = await bare(
+      createRelay({ log: createMemoryLog({ random: systemRandom }), clock: systemClock, random: systemRandom }),
+    )
+    expect(sent).toEqual([step1])
+    for (let i = 0; i < 3; i++) await say(0, 2, gap.length, ...gap)
+    expect(sent).toEqual([step1, step1])
+    expect(closes).toEqual([])
+  })
+
+  test('is closed for good by an invalid update, and by what is no message', async () => {
+    const relay = createRelay({ log: createMemoryLog({ random: systemRandom }), clock: systemClock, random: systemRandom })
+    const [one, two] = [await bare(relay), await bare(relay)]
+    await one.say(0, 2, 10, 1, 1, 5, 0, 1, 1, 1, 0x74, 0, 0)
+    await two.say(0, 2, 200)
+    expect([one.closes, two.closes]).toEqual([[4400], [4400]])
+  })
+
+  test('hears something at least every 15 s, since the client takes 30 s of silence for a dead line', async () => {
+    const clock = new ManualClock()
+    const { sent } = await bare(createRelay({ log: createMemoryLog({ random: systemRandom }), clock, random: systemRandom }))
+    clock.pass(15_000)
+    expect(sent.slice(1)).toContain('010100')
+  })
+})
 
 describe('a stock y-websocket client', () => {
   test('[P9] two converge, see each other, and find together again after a break', async () => {
