@@ -157,6 +157,18 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
       expect(await log.changedDocuments('s', 6, 0, all)).toEqual({ documents: [], last: 0, done: true })
     })
 
+    test('a few changed documents among many come in order of number too', async () => {
+      const log = await opened()
+      await log.append(Array.from({ length: 30 }, (_, i) => entry(`d${i + 1}`, i + 1)))
+      await log.append([entry('d20', 50), entry('d3', 51)])
+      const page = await log.changedDocuments('s', 30, 0, all)
+      expect(page.documents.map(({ number, document, update }) => [number, document, letters([update])])).toEqual([
+        [3, 'd3', '15'],
+        [20, 'd20', '05'],
+      ])
+      expect(await log.changedDocuments('s', 30, 3, all)).toMatchObject({ last: 20, done: true, documents: [{ number: 20 }] })
+    })
+
     test('compacting keeps the state, drops deleted content, and readers behind it read by document', async () => {
       const log = await opened()
       const doc = new Y.Doc({ guid: 'writer' })

@@ -39,6 +39,19 @@ describe('the relay on a port', () => {
     expect(bob.doc('note/1').getText('t').toString()).toBe('hello')
   })
 
+  test('an update of many frames travels in chunks, both ways', async () => {
+    const { url } = await start()
+    const [ada, bob] = [dial(url, { credit: 1 }), dial(url, { credit: 1 })]
+    await Promise.all([ada.welcomed(), bob.welcomed()])
+    const n = ada.push('note/1', textUpdate('x'.repeat(3 << 20), 1))
+    await Promise.all([ada.until(() => ada.isAcked(n)), bob.until(() => bob.state.cursor?.seq === 1)])
+    expect(bob.doc('note/1').getText('t').length).toBe(3 << 20)
+    const cal = dial(url)
+    await cal.welcomed()
+    await cal.until(() => cal.state.cursor?.seq === 1)
+    expect(cal.doc('note/1').getText('t').length).toBe(3 << 20)
+  })
+
   test('says that it is well, and 404 to what it does not know', async () => {
     const { port } = await start()
     const health = await fetch(`http://127.0.0.1:${port}/healthz`)

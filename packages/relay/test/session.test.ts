@@ -1,7 +1,15 @@
 import { systemClock, systemRandom } from '@tidemark/base'
 import { encodeClientMessages, wireVersion } from '@tidemark/protocol'
 import { describe, expect, test } from 'vitest'
-import { createMemoryDisk, createMemoryLog, createRelay, type MemoryLogOptions, type Relay, type RelayOptions } from '../src/index.ts'
+import {
+  createMemoryDisk,
+  createMemoryLog,
+  createRelay,
+  type Log,
+  type MemoryLogOptions,
+  type Relay,
+  type RelayOptions,
+} from '../src/index.ts'
 import { connect, textUpdate, WireClient } from './wire-client.ts'
 
 function startRelay(log: Partial<MemoryLogOptions> = {}, options: Partial<RelayOptions> = {}): Relay {
@@ -26,6 +34,19 @@ function gate(): { readonly hook: () => Promise<void>; open(): void; fail(): voi
 
 /** Lets everything that is ready run. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** The log's methods, to be spread into one that differs in some. */
+const boundTo = (log: Log): Log => ({
+  open: (space) => log.open(space),
+  renew: (space) => log.renew(space),
+  append: (batch) => log.append(batch),
+  changes: (space, after, limits) => log.changes(space, after, limits),
+  changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
+  load: (space, document) => log.load(space, document),
+  claims: (space, clients) => log.claims(space, clients),
+  compact: (space, document) => log.compact(space, document),
+  close: () => log.close(),
+})
 
 describe('a session', () => {
   test('one client’s push is acknowledged and reaches the other', async () => {
@@ -173,6 +194,40 @@ describe('a session', () => {
     await bob.until(() => bob.closedWith !== null)
     expect(bob.messages.at(-1)).toMatchObject({ type: 'bye', code: 'relay/limit' })
     flood.open()
+  })
+
+  test('[P8] spaces beyond the limit are answered with a typed goodbye', async () => {
+    const relay = startRelay({}, { limits: { maxSpaces: 1 } })
+    await connect(relay, { space: 'one' }).welcomed()
+    const second = connect(relay, { space: 'two' })
+    await second.until(() => second.closedWith !== null)
+    expect(second.messages).toMatchObject([{ type: 'bye', code: 'relay/limit' }])
+  })
+
+  test('a space without sessions is closed beyond the limit, and opens again as it was', async () => {
+    const relay = startRelay({}, { limits: { maxIdleSpaces: 0 } })
+    const ada = connect(relay)
+    const { incarnation } = await ada.welcomed()
+    ada.push('note/1', textUpdate('hello', 1))
+    await ada.until(() => ada.isAcked(1))
+    ada.line.cut(1006)
+    await ada.until(() => ada.closedWith !== null)
+    expect(relay.figures.openSpaces).toBe(0)
+    expect(await connect(relay).welcomed()).toMatchObject({ incarnation, head: 1 })
+  })
+
+  test('[P6] a log that cannot be read ends the session with a typed goodbye and a time to come back', async () => {
+    const log = createMemoryLog({ random: systemRandom })
+    const changedDocuments = (): Promise<never> => Promise.reject(new Error('the disk is gone'))
+    const relay = createRelay({ log: { ...boundTo(log), changedDocuments }, clock: systemClock, random: systemRandom })
+    const ada = connect(relay)
+    await ada.welcomed()
+    ada.push('note/1', textUpdate('hello', 1))
+    await ada.until(() => ada.isAcked(1))
+    const bob = connect(relay)
+    await bob.until(() => bob.closedWith !== null)
+    expect(bob.messages.at(-1)).toMatchObject({ type: 'bye', code: 'relay/log-failed', retryAfterMs: expect.any(Number) })
+    expect(ada.closedWith).toBeNull()
   })
 
   test('what is known already is acknowledged and not logged', async () => {
