@@ -17,6 +17,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const pinnedNode = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node')
 const stampFile = join(root, 'node_modules/.tidemark-installed')
 const oldestMajor = 18
+const packageManager = 'pnpm@12.21.0'
 
 const say = (line) => process.stderr.write(`${line}\n`)
 
@@ -35,7 +36,6 @@ function fingerprint() {
 function install() {
   const expected = fingerprint()
   if (existsSync(pinnedNode) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === expected) return
-  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   say(`Installing the workspace with ${packageManager} (the first time takes about half a minute)…`)
   const isWindows = process.platform === 'win32'
   const { status, error } = spawnSync('npx', ['--yes', packageManager, 'install', '--frozen-lockfile'], {

@@ -74,7 +74,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     const startMs = performance.now()
     const typed = await takeTurns([a, b], papers, options)
     for (const space of [a, b]) await settled(space)
-    await until(papers[1], () => textOf(papers[1]) === textOf(papers[0]))
+    await until(papers, () => textOf(papers[0]) === textOf(papers[1]))
     const totalMs = performance.now() - startMs
     const relayMemory = relay.memory()
     const logBytes = directoryBytes(data)
@@ -82,7 +82,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     relay = await startRelayProcess(data)
     const joinStartMs = performance.now()
     const joined = await arrival(await open('cy'))
-    await until(joined, () => textOf(joined) === textOf(papers[0]))
+    await until([joined], () => textOf(joined) === textOf(papers[0]))
     return { ...typed, totalMs, relayMemory, logBytes, joinMs: performance.now() - joinStartMs, texts: [...papers, joined].map(textOf) }
   } finally {
     for (const space of spaces) await space.close()
@@ -105,7 +105,7 @@ async function takeTurns(
   for (let from = 0; from < edits.length; from += turnEdits, turns++) {
     const [writer, reader] = turns % 2 === 0 ? [0, 1] : [1, 0]
     const [mine, theirs] = [papers[writer as 0 | 1], papers[reader as 0 | 1]]
-    await until(mine, () => textOf(mine) === textOf(theirs))
+    await until([mine], () => textOf(mine) === textOf(theirs))
     const isOffline = turns % 3 === 2
     if (isOffline) offlineTurns++
     if (isOffline) spaces[writer as 0 | 1].sync.pause()
@@ -145,13 +145,16 @@ const settled = (space: Space): Promise<void> =>
     return phase === 'live' && pending.documents === 0 && !saving
   })
 
-const until = (paper: PaperEntity, test: () => boolean): Promise<void> =>
+/** Resolves when `test` holds, now or after an update of one of the papers. */
+const until = (papers: readonly PaperEntity[], test: () => boolean): Promise<void> =>
   when(
     {
       get: () => null,
       subscribe: (listener) => {
-        paper.doc.on('update', listener)
-        return () => paper.doc.off('update', listener)
+        for (const { doc } of papers) doc.on('update', listener)
+        return () => {
+          for (const { doc } of papers) doc.off('update', listener)
+        }
       },
     },
     test,
