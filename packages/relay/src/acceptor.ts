@@ -66,6 +66,8 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
 class DocumentAcceptor implements Acceptor {
   readonly #options: AcceptorOptions
   readonly #open = new Set<Promise<Outcome>>()
+  /** By document, the turn of the last offer that waits for the state. */
+  readonly #lines = new Map<string, Promise<void>>()
   #openBytes = 0
   #isClosed = false
 
@@ -109,15 +111,36 @@ class DocumentAcceptor implements Acceptor {
     } catch (error) {
       return refused('relay/invalid', messageOf(error))
     }
-    const hot = this.#options.states.get(offer.space.name, offer.document)
-    if (!(hot instanceof Promise)) return this.#take(offer, valid, hot)
     try {
-      return await hot.then((loaded) => this.#take(offer, valid, loaded))
+      return await this.#inTurn(offer, valid)
     } catch (cause) {
       const error = toTidemarkError(cause, 'relay/log-failed')
       // The log answered, but what it has of this one document cannot be judged; the others go on.
       return error.code === 'relay/log-failed' ? { type: 'failed', error } : refused('relay/invalid', error.message)
     }
+  }
+
+  /** Takes the offer at once when its document is hot; otherwise it and all that come after it wait in line. */
+  #inTurn(offer: Offer, valid: ValidUpdate): Promise<Outcome> {
+    const { states } = this.#options
+    const { space, document } = offer
+    const key = `${space.name}/${document}`
+    const before = this.#lines.get(key)
+    const hot = before ?? states.get(space.name, document)
+    if (!(hot instanceof Promise)) return this.#take(offer, valid, hot)
+    const taken = hot.then(async () => {
+      const loaded = await states.get(space.name, document)
+      return { outcome: this.#take(offer, valid, loaded) }
+    })
+    const turn = taken.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#lines.set(key, turn)
+    void turn.then(() => {
+      if (this.#lines.get(key) === turn) this.#lines.delete(key)
+    })
+    return taken.then(({ outcome }) => outcome)
   }
 
   #take(offer: Offer, valid: ValidUpdate, hot: HotDocument): Promise<Outcome> {

@@ -108,6 +108,16 @@ describe('accepting', () => {
     expect(outcomes.filter(({ type }) => type !== 'committed')).toEqual([])
   })
 
+  test('an offer never overtakes one that waits for the document’s state, at whatever moment it arrives', async () => {
+    for (let turns = 0; turns < 20; turns++) {
+      const { offer } = await create()
+      const [a, b] = edits('ab', 1) as [Uint8Array, Uint8Array]
+      const first = offer('d', a)
+      for (let i = 0; i < turns; i++) await Promise.resolve()
+      expect([turns, await Promise.all([first, offer('d', b)])]).toMatchObject([turns, [{ type: 'committed' }, { type: 'committed' }]])
+    }
+  })
+
   test('after closing, offers are refused as busy and earlier ones have their outcome', async () => {
     const { acceptor, offer } = await create()
     let outcome: Outcome | null = null

@@ -185,6 +185,7 @@ export class Line {
   readonly #client: WireClient
   #relay: SocketHandlers | null = null
   #isOpen = true
+  #isLost = false
 
   constructor(relay: Relay, client: WireClient) {
     this.#client = client
@@ -210,6 +211,12 @@ export class Line {
     })
   }
 
+  /** The other side is gone without a word: nothing is delivered any more, and nobody is told. */
+  lose(): void {
+    this.#isOpen = false
+    this.#isLost = true
+  }
+
   /** Hands over the first `count` frames held, and goes on holding. */
   take(count: number): void {
     for (const bytes of this.#queue.splice(0, count)) {
@@ -227,9 +234,10 @@ export class Line {
   }
 
   #toClient(bytes: Uint8Array): void {
+    if (this.#isLost) return
     this.held += bytes.length
     this.#queue.push(bytes)
-    if (!this.isHeld) queueMicrotask(() => !this.isHeld && this.release())
+    if (!this.isHeld) queueMicrotask(() => !this.isHeld && !this.#isLost && this.release())
   }
 
   #toRelay(bytes: Uint8Array): void {
