@@ -1,8 +1,18 @@
 import { playwright } from '@vitest/browser-playwright'
 import type { TestProjectConfiguration } from 'vitest/config'
 
-/** The workspace's test projects: everything in Node, and `*.browser.test.ts` in real Chromium. */
+/** The workspace's test projects: everything in Node, `*.browser.test.ts` in real Chromium, and the apps end to end. */
 export const projects: TestProjectConfiguration[] = [
+  {
+    test: {
+      name: 'e2e',
+      include: ['apps/*/e2e/**/*.e2e.ts'],
+      testTimeout: 180_000,
+      hookTimeout: 60_000,
+      // Each test starts browsers; side by side they would only wait for one another.
+      fileParallelism: false,
+    },
+  },
   {
     test: {
       name: 'node',

@@ -9,6 +9,7 @@ import { readdirSync, rmSync, statSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startRelayProcess } from '@tidemark/app-relay/process'
 import {
   browserPlatform,
   defineEntity,
@@ -21,7 +22,6 @@ import {
   text,
 } from '@tidemark/client'
 import { z } from 'zod'
-import { startRelayProcess } from './relay-process.ts'
 import type { Edit } from './trace.ts'
 
 export const Paper = defineEntity('paper', { version: 1, fields: { title: latest(z.string()), text: text() } })

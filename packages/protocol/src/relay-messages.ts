@@ -81,7 +81,10 @@ export interface Ack {
   readonly seq: number
 }
 
-/** The push or carry `n` was not taken; nothing of it is stored. */
+/**
+ * The push or carry `n` was not taken. With `relay/incomplete` the part of it that fitted is stored all the
+ * same; with any other code nothing of it is.
+ */
 export interface Refuse {
   readonly type: 'refuse'
   readonly n: number
