@@ -86,7 +86,10 @@ export class Tab {
   }
 
   body(): Promise<string> {
-    return this.page.getByTestId('body').innerText()
+    return this.page
+      .getByTestId('body')
+      .textContent()
+      .then((text) => text ?? '')
   }
 
   /** Waits until the text holds all of `parts`. */
