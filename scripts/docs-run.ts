@@ -20,23 +20,36 @@ export async function runDocs(): Promise<{ passed: number; failed: number }> {
     return fences.length === 0 ? [] : [{ file, code: fences.join('\n') }]
   })
   if (programs.length === 0) return { passed: 0, failed: 0 }
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  for (const { file, code } of programs) writeFileSync(programOf(file), code)
+  let failed = checkTypes() ? 0 : 1
   const data = mkdtempSync(join(tmpdir(), 'tidemark-docs-'))
   const { relay, url } = await startRelay(data)
-  let failed = 0
   try {
     for (const { file, code } of programs) if (!runProgram(file, code.replaceAll(relayInDocs, url))) failed++
   } finally {
     relay.kill('SIGTERM')
     rmSync(data, { recursive: true, force: true })
   }
-  return { passed: programs.length - failed, failed }
+  return { passed: Math.max(0, programs.length + 1 - failed), failed }
 }
 
-/** The program stands in the workspace, where its imports are found. */
+/** The programs stand in the workspace, where their imports are found. */
+const folder = join(root, '.tidemark/docs')
+
+/** What a reader copies has right types, too. */
+function checkTypes(): boolean {
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.tests.json', include: ['*.ts'] }))
+  const { status, stdout } = spawnSync('tsc', ['-p', folder], { cwd: root, encoding: 'utf8' })
+  if (status !== 0) console.error(`  the snippets have wrong types:\n${stdout}`)
+  return status === 0
+}
+
+const programOf = (file: string): string => join(folder, `${file.replaceAll('/', '-')}.ts`)
+
 function runProgram(file: string, code: string): boolean {
-  const folder = join(root, 'node_modules/.tidemark-docs')
-  mkdirSync(folder, { recursive: true })
-  const program = join(folder, `${file.replaceAll('/', '-')}.ts`)
+  const program = programOf(file)
   writeFileSync(program, code)
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', program], {
     cwd: root,

@@ -38,6 +38,7 @@ export const errors = {
   'store/closed': stop('The local database is closed.', 'Open the space again.'),
   'store/cursor-moved': stop('Another tab has moved on with the feed.', 'Nothing to do: this tab steps back.'),
   'store/blocked': retry('Another tab keeps an older database open.', 'Close or reload the other tabs of this app.'),
+  'store/outdated': stop('The local database was written by a newer version of this app.', 'Reload this tab to get that version.'),
   'store/failed': retry(
     'The local database did not take a change.',
     'It is tried again by itself; keep this tab open until it says saved.',

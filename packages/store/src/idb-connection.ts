@@ -26,7 +26,7 @@ export interface Connection {
   /**
    * Opens the database unless it is open.
    *
-   * @throws {TidemarkError} `store/blocked` when a newer build has upgraded it or an older tab holds it,
+   * @throws {TidemarkError} `store/outdated` when a newer build has upgraded it; `store/blocked` when an older tab holds it,
    *   `store/unavailable` when the browser refuses.
    */
   open(): Promise<void>
@@ -147,7 +147,7 @@ async function settled<T>(
 /**
  * Opens `name` at `version`, making or upgrading it.
  *
- * @throws {TidemarkError} `store/blocked` when it is of a newer version, or when a tab holds an older one open;
+ * @throws {TidemarkError} `store/outdated` when it is of a newer version; `store/blocked` when a tab holds an older one open;
  *   `store/unavailable` for anything else.
  */
 export function openDatabase(name: string, version: number): Promise<IDBDatabase> {
@@ -174,7 +174,7 @@ export function openDatabase(name: string, version: number): Promise<IDBDatabase
   }).catch((error: unknown) => {
     if (error instanceof TidemarkError) throw error
     if (isNamed(error, 'VersionError')) {
-      throw new TidemarkError('store/blocked', 'a newer build of this app has upgraded the database; reload this tab', { cause: error })
+      throw new TidemarkError('store/outdated', 'a newer build of this app has upgraded the database; reload this tab', { cause: error })
     }
     throw new TidemarkError('store/unavailable', `the database did not open: ${String(error)}`, { cause: error })
   })

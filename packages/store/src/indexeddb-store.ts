@@ -29,7 +29,7 @@ export interface IndexedDbStoreOptions {
 /**
  * Opens stores in IndexedDB. What falls back to memory lasts as long as the returned function.
  *
- * Opening rejects with `store/blocked` when a newer build has upgraded the database (reload the tab) or an
+ * Opening rejects with `store/outdated` when a newer build has upgraded the database, or `store/blocked` when an
  * older tab holds it; the database is unchanged then.
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {

@@ -271,15 +271,15 @@ describe('another tab', () => {
     open.result.close()
   })
 
-  test('that upgrades the database to a newer build leaves this one with store/blocked, and nothing changed', async () => {
+  test('that upgrades the database to a newer build leaves this one with store/outdated, and nothing changed', async () => {
     const { store, fullName, databaseName } = await openStore()
     await store.commit({ updates: [local('a', 'w', 1)] })
     const newer = indexedDB.open(fullName, layoutVersion + 1)
     await eventOf(newer, 'success')
     expect(store.status.get().problem).toEqual(rejection('store/closed'))
-    await expect(store.commit({ updates: [local('a', 'w', 2)] })).rejects.toEqual(rejection('store/blocked'))
-    await expect(store.load(['a'])).rejects.toEqual(rejection('store/blocked'))
-    await expect(indexedDbStore({ databaseName })(where)).rejects.toEqual(rejection('store/blocked'))
+    await expect(store.commit({ updates: [local('a', 'w', 2)] })).rejects.toEqual(rejection('store/outdated'))
+    await expect(store.load(['a'])).rejects.toEqual(rejection('store/outdated'))
+    await expect(indexedDbStore({ databaseName })(where)).rejects.toEqual(rejection('store/outdated'))
     const updates = newer.result.transaction('updates').objectStore('updates').getAllKeys()
     await eventOf(updates, 'success')
     expect(updates.result).toEqual([['a', 'w', 1]])

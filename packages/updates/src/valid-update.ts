@@ -68,19 +68,25 @@ export interface ValidUpdate {
   readonly deletes: DeleteSet
 }
 
+/** How much one update may hold. */
+export interface UpdateCaps {
+  readonly maxStructs: number
+  readonly maxDeleteRanges: number
+}
+
 /** @throws {TidemarkError} `updates/invalid`, naming the rule. */
-export function validateUpdate(update: Uint8Array): ValidUpdate {
+export function validateUpdate(update: Uint8Array, caps: UpdateCaps = updateLimits): ValidUpdate {
   const reader = new ByteReader(update)
-  const clients = readClients(reader)
-  const deletes = readDeletes(reader)
+  const clients = readClients(reader, caps.maxStructs)
+  const deletes = readDeletes(reader, caps.maxDeleteRanges)
   if (reader.left > 0) throw invalid(`${reader.left} bytes left over`)
   return { bytes: update, clients, deletes }
 }
 
-function readClients(reader: ByteReader): ClientStructs[] {
+function readClients(reader: ByteReader, maxStructs: number): ClientStructs[] {
   const clients: ClientStructs[] = []
   let before = Number.POSITIVE_INFINITY
-  let room: number = updateLimits.maxStructs
+  let room = maxStructs
   for (let left = reader.count(updateLimits.maxClients, 3, 'clients'); left > 0; left--) {
     const count = reader.count(room, 2, 'structs')
     room -= count
@@ -178,9 +184,9 @@ function skipType(reader: ByteReader): void {
   if (type === 3 || type === 5) reader.name()
 }
 
-function readDeletes(reader: ByteReader): DeleteSet {
+function readDeletes(reader: ByteReader, maxDeleteRanges: number): DeleteSet {
   const deletes: DeleteSet = new Map()
-  let room: number = updateLimits.maxDeleteRanges
+  let room = maxDeleteRanges
   for (let left = reader.count(updateLimits.maxClients, 2, 'clients'); left > 0; left--) {
     const client = reader.number()
     if (client >= updateLimits.maxClient) throw invalid(`client ${client} is not 32 bits`)

@@ -12,6 +12,7 @@ import {
   encodeStateVector,
   mergeGrouped,
   stateOf,
+  updateLimits,
   validateUpdate,
 } from '../src/index.ts'
 
@@ -253,3 +254,19 @@ describe('merging', () => {
     )
   })
 })
+
+describe('stateOf', () => {
+  test('reads a log that is larger than one update may be', () => {
+    const structs = updateLimits.maxStructs + 1
+    const size = Uint8Array.of(...numberBytes(structs))
+    const update = new Uint8Array(1 + size.length + 2 + structs * 2 + 1)
+    update.set([1, ...size, 5, 0])
+    for (let i = 0; i < structs; i++) update.set([0, 1], 3 + size.length + i * 2)
+    expect(() => validateUpdate(update)).toThrow(expect.objectContaining({ code: 'updates/invalid' }))
+    expect(stateOf([update]).stateVector).toEqual(new Map([[5, structs]]))
+  })
+})
+
+function numberBytes(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, ...numberBytes(value >>> 7)]
+}
