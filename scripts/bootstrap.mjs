@@ -17,6 +17,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const pinnedNode = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node')
 const stampFile = join(root, 'node_modules/.tidemark-installed')
 const oldestMajor = 18
+const orphanCheckMs = 500
 const packageManager = 'pnpm@12.21.0'
 
 const say = (line) => process.stderr.write(`${line}\n`)
@@ -58,6 +59,9 @@ function run(script, args) {
   }
   const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', join(root, script), ...args], { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  // npm passes a signal to the shell between us, which dies of it without passing it on: then we are orphans.
+  const { ppid } = process
+  setInterval(() => process.ppid !== ppid && child.kill('SIGTERM'), orphanCheckMs).unref()
   child.on('error', (error) => {
     say(`Could not start ${script}: ${error.message}`)
     process.exit(1)
