@@ -24,7 +24,7 @@ import { origins } from './origins.ts'
 import { type Lookup, type ReferenceView, readReferences } from './reference.ts'
 import { openRoots, type Roots } from './roots.ts'
 import { createScreen, type Report, type Screen } from './screen.ts'
-import type { EntityConflict, EntityDecision, EntityPatch, EntityShared, EntityValue, ShownPatch } from './types.ts'
+import type { CriticalName, EntityConflict, EntityDecision, EntityPatch, EntityShared, EntityValue, ShownPatch } from './types.ts'
 import { createUndoStack, type UndoStack } from './undo.ts'
 import { appendEntry, createWriter, registersOf, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
 
@@ -45,6 +45,8 @@ export interface AttachedEntity<F extends Fields = Fields> extends Observable<En
   readonly invalid: readonly InvalidField[]
   /** The critical fields that a person has to decide, in the order in which they are declared. */
   readonly conflicts: readonly EntityConflict<F>[]
+  /** The conflict of one critical field, with that field's types; `null` when it is settled. */
+  conflict<K extends CriticalName<F>>(field: K): Extract<EntityConflict<F>, { readonly field: K }> | null
   /** Every decision that was made, in order of time. */
   readonly decisions: readonly EntityDecision<F>[]
   /** The invariants that a merge of valid writes broke. */
@@ -142,6 +144,11 @@ class DocumentEntity implements AttachedEntity {
 
   get conflicts(): readonly Conflict[] {
     return this.#screen.get().conflicts
+  }
+
+  conflict(field: string): never {
+    // reason: the conflict of the field at hand; its types are known to the caller's F only.
+    return (this.conflicts.find((conflict) => conflict.field === field) ?? null) as never
   }
 
   get decisions(): readonly Decision[] {
