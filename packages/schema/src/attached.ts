@@ -189,7 +189,7 @@ class DocumentEntity implements AttachedEntity {
 
   set(patch: object, options?: { readonly basis: Basis }): void {
     this.#checkOpen()
-    writePatch(this.#host, patch, options?.basis ?? null, () => false)
+    writePatch(this.#host, patch, options?.basis ?? null)
   }
 
   decideAll(pick: (conflict: Conflict) => Choice | null, options: DecideOptions = {}): void {

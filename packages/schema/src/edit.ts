@@ -15,6 +15,7 @@ import type { Host } from './host.ts'
 import type { Json } from './json.ts'
 import { needsBasis } from './policy.ts'
 import { toValue } from './reading.ts'
+import { isWaiting } from './register.ts'
 import type { CriticalName, EntityValue, ShownPatch } from './types.ts'
 import { setStep } from './undo-field.ts'
 import { type Changes, checkPatch, type EntryDraft, planWrites, registerField, writeChanges } from './writing.ts'
@@ -48,7 +49,8 @@ class FormEdit implements Edit {
   readonly value: Readonly<Record<string, unknown>>
   readonly basis: Basis
   readonly #host: Host
-  readonly #own = new Set<string>()
+  readonly #own = new Map<string, KnownEntry>()
+  readonly #ownKeys = new Set<string>()
 
   constructor(host: Host) {
     this.#host = host
@@ -57,7 +59,7 @@ class FormEdit implements Edit {
   }
 
   set(patch: object): void {
-    for (const entry of writePatch(this.#host, patch, this.basis, (head) => this.#own.has(head.key))) this.#own.add(entry.key)
+    for (const entry of writePatch(this.#host, patch, this.basis, this.#own)) this.#note(entry)
   }
 
   withdraw(field: string): void {
@@ -67,13 +69,21 @@ class FormEdit implements Edit {
     }
     const shown = new Set((this.basis[field]?.heads ?? []).map(dotKey))
     const isOwn = (head: KnownEntry): boolean =>
-      head.k === 'set' && (this.#own.has(head.key) || (shown.has(head.key) && writer.user !== '' && head.by === writer.user))
-    this.#own.add(withdraw(this.#host, field, isOwn).key)
+      head.k === 'set' && (this.#ownKeys.has(head.key) || (shown.has(head.key) && writer.user !== '' && head.by === writer.user))
+    this.#note(withdraw(this.#host, field, isOwn))
+  }
+
+  #note(entry: KnownEntry): void {
+    this.#own.set(entry.f, entry)
+    this.#ownKeys.add(entry.key)
   }
 }
 
+/** The last entry of an edit by field. */
+export type OwnEntries = ReadonlyMap<string, KnownEntry>
+
 /** Validates, checks and writes `patch`; gives the entries that were written. */
-export function writePatch(host: Host, patch: object, basis: Basis | null, own: (entry: KnownEntry) => boolean): readonly KnownEntry[] {
+export function writePatch(host: Host, patch: object, basis: Basis | null, own: OwnEntries = new Map()): readonly KnownEntry[] {
   const { writer } = host
   const changes: Changes = checkPatch(writer.model, patch)
   if (changes.size === 0) return []
@@ -87,7 +97,9 @@ export function writePatch(host: Host, patch: object, basis: Basis | null, own: 
 
 /** Takes own heads of one candidate back. */
 function withdraw(host: Host, field: string, isOwn: (head: KnownEntry) => boolean): KnownEntry {
-  const own = inOrder((host.register(field)?.heads ?? []).filter(isOwn))
+  const { readings, register, writer } = host
+  const heads = isWaiting(writer.doc) ? readings().get(field)?.heads : register(field)?.heads
+  const own = inOrder((heads ?? []).filter(isOwn))
   const [first] = own
   if (first === undefined) throw new TidemarkError('schema/not-yours', `nothing of yours stands in ${field}`)
   if (groupHeads(own, { sameAuthor: null, equalIsConflict: false }).length > 1) {

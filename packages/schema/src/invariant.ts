@@ -153,6 +153,6 @@ class Broken implements Violation {
 
   repair(): void {
     if (this.#rule.repair === undefined) throw new TidemarkError('schema/definition', `the invariant ${this.name} declares no repair`)
-    writePatch(this.#host, this.#rule.repair(this.#value), this.#basis, () => false)
+    writePatch(this.#host, this.#rule.repair(this.#value), this.#basis)
   }
 }

@@ -13,7 +13,7 @@ import { inOrder } from './candidate.ts'
 import { readCollection } from './collection.ts'
 import { type Conflict, toConflict } from './conflict.ts'
 import { type Decision, toDecision } from './decision.ts'
-import { compareEntries, entriesName, type KnownEntry } from './entry.ts'
+import { compareEntries, entriesName, type KnownEntry, lifeField } from './entry.ts'
 import type { FieldReading, InvalidField, Readings } from './field-reading.ts'
 import type { Host } from './host.ts'
 import { type Invariants, readViolations, type Violation } from './invariant.ts'
@@ -63,6 +63,8 @@ class DocumentScreen implements Screen {
   readonly #conflicts = new WeakMap<FieldReading, Conflict | null>()
   readonly #decisions = new WeakMap<KnownEntry, { readonly reading: FieldReading; readonly decision: Decision }>()
   #readings: Map<string, FieldReading>
+  /** Whether the last transaction deleted or restored the entity here, while the document waited. */
+  #hasOwnLife = false
 
   constructor(host: Host, invariants: Invariants, roots: Roots) {
     this.#host = host
@@ -123,10 +125,12 @@ class DocumentScreen implements Screen {
   /** The stable readings, with what this transaction wrote here laid over them. */
   #overlay(transaction: Y.Transaction, registers: Registers, collections: readonly string[]): void {
     const { doc, model } = this.#host.writer
+    this.#hasOwnLife = false
     if (!transaction.local) return
     this.#readings = new Map(this.#readings)
     for (const name of collections) this.#readCollection(name)
     const since = transaction.beforeState.get(doc.clientID) ?? 0
+    this.#hasOwnLife = registers.get(lifeField)?.entries.some(({ i }) => i[0] === doc.clientID && i[1] >= since) ?? false
     for (const [name, planned] of model.plan) {
       const own = registers.get(name)?.entries.filter(({ i }) => i[0] === doc.clientID && i[1] >= since) ?? []
       if (own.length === 0) continue
@@ -148,7 +152,7 @@ class DocumentScreen implements Screen {
       conflicts: kept(before?.conflicts, this.#toConflicts()),
       decisions: this.#toDecisions(before?.decisions ?? [], registers),
       violations: [],
-      life: readLife(model.fields, doc, registers),
+      life: before !== null && syncing && !this.#hasOwnLife ? before.life : readLife(model.fields, doc, registers),
       reports: this.#toReports(),
     }
     const isAlive = next.life.status === 'alive'

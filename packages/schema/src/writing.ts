@@ -89,7 +89,8 @@ export function checkPatch(model: WriteModel, patch: object): Changes {
 export type Supersedes = Pick<Entry, 'o' | 'k'> & { readonly b?: Json }
 
 /**
- * What a plain write to each field of `changes` supersedes; `own` tells the entries of the same edit.
+ * What a plain write to each field of `changes` supersedes; `own` is the last entry of the same edit by field. That is
+ * named even when it is gone: a prune elsewhere may have removed it before what superseded it arrives here.
  *
  * @throws {TidemarkError} `schema/no-basis`, `schema/in-conflict`
  */
@@ -97,13 +98,13 @@ export function planWrites(
   writer: Writer,
   changes: Changes,
   basis: Basis | null,
-  own: (entry: KnownEntry) => boolean,
+  own: ReadonlyMap<string, KnownEntry>,
 ): ReadonlyMap<string, Supersedes> {
   const registers = registersOf(writer)
   const plans = new Map<string, Supersedes>()
   for (const name of changes.keys()) {
     const heads = registers.get(name)?.heads ?? []
-    plans.set(name, planWrite(writer, name, heads, basis, own))
+    plans.set(name, planWrite(writer, name, heads, basis, own.get(name)))
   }
   return plans
 }
@@ -113,15 +114,14 @@ function planWrite(
   name: string,
   heads: readonly KnownEntry[],
   basis: Basis | null,
-  own: (entry: KnownEntry) => boolean,
+  own: KnownEntry | undefined,
 ): Supersedes {
   const { policy } = registerField(writer.model, name)
   const dots = (entries: readonly KnownEntry[]): Dot[] => entries.map((entry) => entry.i)
   if (policy.name === 'critical') {
     const shown = shownFor(writer.doc, name, basis)
-    const ownHeads = heads.filter(own)
-    checkOwn(name, policy, heads, [...shown.heads.map(dotKey), ...ownHeads.map((head) => head.key)])
-    const o = distinct([...shown.heads, ...dots(ownHeads)])
+    const o = own === undefined ? shown.heads : distinct([...shown.heads, own.i])
+    checkOwn(name, policy, heads, o.map(dotKey))
     return shown.value === undefined ? { k: 'set', o } : { k: 'set', o, b: shown.value }
   }
   if (policy.name === 'arbitrated') return { k: 'propose', o: dots(heads.filter((head) => isOwnIntent(head, writer.user))) }
