@@ -61,6 +61,16 @@ export const errors = {
   'relay/log-failed': retry('The relay could not store the change.', 'It is tried again by itself; the operator sees the reason.'),
   'relay/limit': retry('The relay has as many connections as it takes.', 'It is tried again by itself.'),
   'relay/config': stop('The relay is not set up rightly.', 'Correct the option that the message names.'),
+  'schema/no-basis': stop(
+    'A critical field was set without saying what the person was shown.',
+    'Set it through entity.edit(), or pass { basis: entity.shown() } taken when the form opened.',
+  ),
+  'schema/in-conflict': stop('This field has several values that were set independently.', 'Decide the conflict first.'),
+  'schema/too-large': stop('The value is larger than its field takes.', 'Shorten it, or keep it in a text field.'),
+  'schema/not-yours': stop('There is nothing of yours here to take back.', 'Look again: it was decided or taken back already.'),
+  'schema/may-not-decide': stop('You may not decide this conflict.', 'Ask somebody who has the right to decide.'),
+  'schema/invariant': stop('Together these values break a rule of this document.', 'Change the values that the rule names and save again.'),
+  'schema/deleted': stop('This document was deleted.', 'Restore it before you change it.'),
 } as const satisfies Record<string, ErrorEntry>
 
 /** One of the closed set of codes in `errors`. */

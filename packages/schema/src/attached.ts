@@ -1,54 +1,103 @@
 /**
- * An entity over one `Y.Doc`: what it reads as now, told to listeners when that changes, and `set`.
+ * An entity over one `Y.Doc`: what it reads as now, told to listeners when that changes, and the ways to change it.
  *
  * Invariants
- * 1. `value` is a pure function of the document's content, except while the document waits for structs or deletes that have
- *    not arrived: then it stays at the last stable value, plus own writes since, and `syncing` is true.
- * 2. The reference of `get()` changes exactly when `value`, `syncing` or `invalid` does.
+ * 1. What is shown is a pure function of the document's content, except while the document waits for structs or deletes
+ *    that have not arrived: then it stays at what was stable last, plus own writes since, and `syncing` is true.
+ * 2. The reference of `get()` changes exactly when something shown here does; each list keeps its own reference until it does.
  * 3. Our listeners on the document never throw: an exception there would disable the document for good.
  */
-import { createObservable, guarded, type Observable, TidemarkError } from '@tidemark/base'
+import { type Observable, TidemarkError } from '@tidemark/base'
 import type * as Y from 'yjs'
-import { entriesName, readRegisters } from './entry.ts'
+import { type Basis, basisOf } from './basis.ts'
+import { createHandle } from './collection.ts'
+import { type Choice, type Conflict, type DecideOptions, decideAll } from './conflict.ts'
+import type { Decision } from './decision.ts'
+import { createEdit, type Edit, writePatch } from './edit.ts'
+import { createEntryReader } from './entry.ts'
 import type { Fields } from './field.ts'
+import type { InvalidField } from './field-reading.ts'
+import type { DecisionRequest, Host } from './host.ts'
+import { checkDraft, checkReadings, type Invariants, type Violation } from './invariant.ts'
+import { deletion, isDeleted, type Life, restoration } from './life.ts'
 import { origins } from './origins.ts'
-import { isWaiting } from './prune.ts'
-import { type InvalidField, type Readings, type ReadPlan, readFields, toInvalid, toValue } from './reading.ts'
-import type { EntityPatch, EntityShared, EntityValue } from './types.ts'
-import { checkPatch, createWriter, type WriteModel, type WriteOptions, type Writer, writeChanges } from './writing.ts'
+import { type Lookup, type ReferenceView, readReferences } from './reference.ts'
+import { openRoots, type Roots } from './roots.ts'
+import { createScreen, type Report, type Screen } from './screen.ts'
+import type { CriticalName, EntityConflict, EntityDecision, EntityPatch, EntityShared, EntityValue, ShownPatch } from './types.ts'
+import { createUndoStack, type UndoStack } from './undo.ts'
+import { appendEntry, createWriter, registersOf, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
 
-export type AttachOptions = WriteOptions
+export interface AttachOptions extends WriteOptions {
+  /** Whether this user may decide; everybody may by default. A relay with a guard file checks it again. */
+  readonly mayDecide?: (request: DecisionRequest) => boolean
+  /** Finds the documents that `reference()` fields name. */
+  readonly lookup?: Lookup
+}
 
-/** A typed view on one document. `get` and `subscribe` are bound. */
+/** A typed view on one document. `get` and `subscribe` are bound; `subscribe` tells of every change of what is shown here. */
 export interface AttachedEntity<F extends Fields = Fields> extends Observable<EntityValue<F>> {
-  /** What `get()` gives: the register fields, frozen. A required field without valid value is `undefined` and stands in `invalid`. */
+  /** What `get()` gives, frozen. A required field without valid value is `undefined` and stands in `invalid`. */
   readonly value: EntityValue<F>
-  /** Whether the document waits for changes that others build on; `value` is then the last stable one. */
+  /** Whether the document waits for changes that others build on; what is shown is then the last stable state. */
   readonly syncing: boolean
   /** Fields whose stored value does not validate, or that are required and have none yet. */
   readonly invalid: readonly InvalidField[]
-  /** The Yjs types of the text fields, for editor bindings. */
+  /** The critical fields that a person has to decide, in the order in which they are declared. */
+  readonly conflicts: readonly EntityConflict<F>[]
+  /** The conflict of one critical field, with that field's types; `null` when it is settled. */
+  conflict<K extends CriticalName<F>>(field: K): Extract<EntityConflict<F>, { readonly field: K }> | null
+  /** Every decision that was made, in order of time. */
+  readonly decisions: readonly EntityDecision<F>[]
+  /** The invariants that a merge of valid writes broke. */
+  readonly violations: readonly Violation[]
+  /** Whether the entity is deleted, by whom, and what others did to it without knowing. */
+  readonly life: Life
+  /** What the app's people should look at: fields in which more stands than `limits.heads`. */
+  readonly reports: readonly Report[]
+  /** What has become of the entities that its references name; read anew each time. */
+  readonly references: readonly ReferenceView[]
+  /** What is changed in place: Yjs types for editor bindings, and handles of sets, counters and lists. */
   readonly shared: EntityShared<F>
   readonly doc: Y.Doc
+  /** Opens an edit: what the person is shown from now on is what its writes are based on. */
+  edit(): Edit<F>
+  /** What is shown now of the critical fields, as plain JSON: the basis of a write that comes later. */
+  shown(): Basis
   /**
-   * Sets fields, all or none, in one transaction; `undefined` clears an optional field.
+   * Sets fields, all or none, in one transaction; `undefined` clears an optional field. Critical fields need a basis.
    *
-   * @throws {TidemarkError} `schema/invalid`, `schema/unstable`, `schema/unknown-field` or `client/closed`; nothing changed then.
+   * @throws {TidemarkError} `schema/invalid`, `schema/unstable`, `schema/too-large`, `schema/unknown-field`,
+   * `schema/no-basis`, `schema/in-conflict`, `schema/invariant`, `schema/deleted` or `client/closed`; nothing changed then.
    */
   set(patch: EntityPatch<F>): void
+  set(patch: ShownPatch<F>, options: { readonly basis: Basis }): void
+  /**
+   * Decides each open conflict for which `pick` gives a choice, all or none, in one transaction.
+   *
+   * @throws {TidemarkError} as `conflict.decide`; nothing changed then.
+   */
+  decideAll(pick: (conflict: EntityConflict<F>) => Choice | null, options?: DecideOptions): void
+  /** Deletes the entity as it is shown now. Nothing is lost; again, it confirms the deletion over late edits. */
+  delete(options?: { readonly reason?: string }): void
+  /** Takes a deletion back. */
+  restore(): void
+  /**
+   * Undoes what was done last through this entity, in text and fields alike; `false` when there is nothing.
+   *
+   * @throws {TidemarkError} `schema/invariant` when what stood before would break a rule now; the step stays.
+   */
+  undo(): boolean
+  redo(): boolean
+  readonly canUndo: boolean
+  readonly canRedo: boolean
   /** Stops following the document, which stays open. Idempotent. */
   close(): void
 }
 
 /** The part of a definition that attaching needs. */
 export interface AttachModel extends WriteModel {
-  readonly plan: ReadPlan
-}
-
-interface View {
-  readonly value: Readonly<Record<string, unknown>>
-  readonly syncing: boolean
-  readonly invalid: readonly InvalidField[]
+  readonly invariants: Invariants
 }
 
 export const attachEntity = (model: AttachModel, doc: Y.Doc, options: AttachOptions): AttachedEntity =>
@@ -56,29 +105,29 @@ export const attachEntity = (model: AttachModel, doc: Y.Doc, options: AttachOpti
 
 class DocumentEntity implements AttachedEntity {
   readonly doc: Y.Doc
-  readonly shared: Readonly<Record<string, Y.Text | Y.XmlFragment>>
+  readonly shared: Readonly<Record<string, unknown>>
   readonly get: () => Readonly<Record<string, unknown>>
   readonly subscribe: (listener: () => void) => () => void
   readonly #model: AttachModel
+  readonly #options: AttachOptions
   readonly #writer: Writer
-  readonly #array: Y.Array<unknown>
-  readonly #view
-  #readings: Readings = new Map()
-  readonly #written = new Set<string>()
+  readonly #host: Host
+  readonly #screen: Screen
+  readonly #undo: UndoStack
   #closed = false
 
   constructor(model: AttachModel, doc: Y.Doc, options: AttachOptions) {
     this.doc = doc
     this.#model = model
-    this.#writer = createWriter(options)
+    this.#options = options
     const roots = openRoots(model, doc)
-    this.shared = roots.shared
-    this.#array = roots.array
-    this.#readings = this.#current()
-    this.#view = createObservable<View>(toView(this.#readings, isWaiting(doc)))
-    this.get = () => this.#view.get().value
-    this.subscribe = this.#view.subscribe
-    doc.on('afterTransaction', this.#afterTransaction)
+    this.#writer = createWriter(model, doc, options, createEntryReader())
+    this.#undo = createUndoStack(doc, undoScope(model, roots))
+    this.#host = this.#createHost()
+    this.#screen = createScreen(this.#host, model.invariants, roots)
+    this.shared = this.#createShared(roots)
+    this.get = () => this.#screen.get().value
+    this.subscribe = this.#screen.subscribe
   }
 
   get value(): Readonly<Record<string, unknown>> {
@@ -86,68 +135,143 @@ class DocumentEntity implements AttachedEntity {
   }
 
   get syncing(): boolean {
-    return this.#view.get().syncing
+    return this.#screen.get().syncing
   }
 
   get invalid(): readonly InvalidField[] {
-    return this.#view.get().invalid
+    return this.#screen.get().invalid
   }
 
-  set(patch: object): void {
-    if (this.#closed) throw new TidemarkError('client/closed', `this ${this.#model.type} was closed`)
-    const changes = checkPatch(this.#model, patch)
-    if (changes.size === 0) return
-    this.doc.transact(() => {
-      for (const field of changes.keys()) this.#written.add(field)
-      writeChanges(this.#model, this.doc, changes, this.#writer)
-    }, origins.set)
+  get conflicts(): readonly Conflict[] {
+    return this.#screen.get().conflicts
+  }
+
+  conflict(field: string): never {
+    // reason: the conflict of the field at hand; its types are known to the caller's F only.
+    return (this.conflicts.find((conflict) => conflict.field === field) ?? null) as never
+  }
+
+  get decisions(): readonly Decision[] {
+    return this.#screen.get().decisions
+  }
+
+  get violations(): readonly Violation[] {
+    return this.#screen.get().violations
+  }
+
+  get life(): Life {
+    return this.#screen.get().life
+  }
+
+  get reports(): readonly Report[] {
+    return this.#screen.get().reports
+  }
+
+  get references(): readonly ReferenceView[] {
+    return readReferences(this.#model.plan, this.#screen.readings(), this.#options.lookup, this.#options)
+  }
+
+  get canUndo(): boolean {
+    return this.#undo.canUndo
+  }
+
+  get canRedo(): boolean {
+    return this.#undo.canRedo
+  }
+
+  edit(): Edit {
+    return createEdit(this.#host)
+  }
+
+  shown(): Basis {
+    return basisOf(this.#model.plan, this.#screen.readings())
+  }
+
+  set(patch: object, options?: { readonly basis: Basis }): void {
+    this.#checkOpen()
+    writePatch(this.#host, patch, options?.basis ?? null)
+  }
+
+  decideAll(pick: (conflict: Conflict) => Choice | null, options: DecideOptions = {}): void {
+    decideAll(this.#host, this.#screen.get().conflicts, pick, options)
+  }
+
+  delete({ reason }: { readonly reason?: string } = {}): void {
+    const { life } = this
+    if (life.status === 'deleted' && life.edits.length === 0) return
+    const heads = [...this.#screen.readings().values()].flatMap((reading) => reading.heads)
+    const registers = registersOf(this.#writer)
+    const unknown = [...registers].flatMap(([name, register]) => (this.#model.plan.has(name) || name.startsWith('$') ? [] : register.heads))
+    this.#host.change(() => this.#host.append(deletion(this.doc, registers, [...heads, ...unknown], reason)), 'life')
+  }
+
+  restore(): void {
+    const registers = registersOf(this.#writer)
+    if (isDeleted(registers)) this.#host.change(() => this.#host.append(restoration(registers)), 'life')
+  }
+
+  undo(): boolean {
+    this.#checkOpen()
+    return this.#undo.undo()
+  }
+
+  redo(): boolean {
+    this.#checkOpen()
+    return this.#undo.redo()
   }
 
   close(): void {
     this.#closed = true
-    this.doc.off('afterTransaction', this.#afterTransaction)
+    this.#screen.close()
+    this.#undo.close()
   }
 
-  readonly #afterTransaction = (transaction: Y.Transaction): void => guarded(() => this.#refresh(transaction))
-
-  #refresh(transaction: Y.Transaction): void {
-    const waiting = isWaiting(this.doc)
-    const changed = (transaction.changed as ReadonlyMap<unknown, unknown>).has(this.#array)
-    if (!changed && waiting === this.syncing) return
-    const current = this.#current()
-    const next = waiting ? overlay(this.#readings, current, this.#written) : current
-    this.#written.clear()
-    if (waiting === this.syncing && sameReadings(next, this.#readings)) return
-    this.#readings = next
-    this.#view.set(toView(next, waiting))
+  #checkOpen(): void {
+    if (this.#closed) throw new TidemarkError('client/closed', `this ${this.#model.type} was closed`)
   }
 
-  #current(): Readings {
-    const registers = readRegisters(this.#array, this.#writer.read)
-    for (const { heads } of registers.values()) for (const head of heads) this.#writer.stamps.adopt(head.t)
-    return readFields(this.#model.plan, registers, this.#readings)
-  }
-}
-
-const toView = (readings: Readings, syncing: boolean): View => ({ value: toValue(readings), syncing, invalid: toInvalid(readings) })
-
-/** `stable`, with the fields that were written here just now as they are. */
-const overlay = (stable: Readings, current: Readings, written: ReadonlySet<string>): Readings =>
-  new Map([...current].map(([name, reading]) => [name, written.has(name) ? reading : (stable.get(name) ?? reading)]))
-
-const sameReadings = (a: Readings, b: Readings): boolean => [...a].every(([name, reading]) => b.get(name) === reading)
-
-function openRoots(model: WriteModel, doc: Y.Doc): { array: Y.Array<unknown>; shared: Record<string, Y.Text | Y.XmlFragment> } {
-  try {
-    const shared: Record<string, Y.Text | Y.XmlFragment> = {}
-    for (const [name, field] of Object.entries(model.fields)) {
-      if (field.kind === 'text') shared[name] = doc.getText(name)
-      if (field.kind === 'richText') shared[name] = doc.getXmlFragment(name)
+  #createHost(): Host {
+    const writer = this.#writer
+    return {
+      writer,
+      readings: () => this.#screen.readings(),
+      register: (field) => registersOf(writer).get(field),
+      change: (write, about) => {
+        this.#checkOpen()
+        if (about !== 'life' && isDeleted(registersOf(writer))) {
+          throw new TidemarkError('schema/deleted', `this ${this.#model.type} was deleted: restore it first`)
+        }
+        return this.doc.transact(write, about === 'life' ? origins.life : origins.set)
+      },
+      append: (draft) => appendEntry(writer, draft, registersOf(writer).get(draft.f)),
+      checkDraft: (changes) => checkDraft(this.#model, this.#model.invariants, this.#screen.readings(), changes),
+      checkDecider: (field) => {
+        if (this.#options.mayDecide?.({ field, user: writer.user }) === false) {
+          throw new TidemarkError('schema/may-not-decide', `${writer.user || 'this user'} may not decide ${field}`)
+        }
+      },
+      done: (step) => this.#undo.done(step),
     }
-    return { array: doc.getArray<unknown>(entriesName), shared: Object.freeze(shared) }
-  } catch (error) {
-    throw new TidemarkError('schema/definition', `a field of ${model.type} is in use as another Yjs type in this document`, {
-      cause: error,
-    })
+  }
+
+  #createShared({ texts, collections }: Roots): Readonly<Record<string, unknown>> {
+    const shared: Record<string, unknown> = Object.fromEntries(texts)
+    for (const [name, array] of collections) {
+      const field = this.#model.fields[name]
+      if (field?.kind !== 'set' && field?.kind !== 'counter' && field?.kind !== 'list') continue
+      const check = (plain: unknown): void => {
+        const draft = new Map(this.#screen.readings())
+        draft.set(name, { heads: [], groups: [], value: plain, plain, isOpen: false, invalid: null })
+        checkReadings(this.#model.invariants, draft, new Set([name]))
+      }
+      shared[name] = createHandle({ name, array, host: this.#host, check, stop: () => this.#undo.stop() }, field)
+    }
+    return Object.freeze(shared)
   }
 }
+
+/** What a `Y.UndoManager` takes: text and lists; sets and counters are undone by inverse steps. */
+const undoScope = (model: WriteModel, { texts, collections }: Roots): Y.AbstractType<unknown>[] => [
+  ...(texts.values() as Iterable<Y.AbstractType<unknown>>),
+  ...[...collections].flatMap(([name, array]) => (model.fields[name]?.kind === 'list' ? [array as Y.AbstractType<unknown>] : [])),
+]

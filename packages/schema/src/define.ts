@@ -7,15 +7,22 @@
  */
 import { TidemarkError } from '@tidemark/base'
 import type * as Y from 'yjs'
-import { type AttachedEntity, type AttachOptions, attachEntity } from './attached.ts'
+import { type Arbiter, arbitrateDocument } from './arbiter.ts'
+import { type AttachedEntity, type AttachModel, type AttachOptions, attachEntity } from './attached.ts'
+import { createEntryReader } from './entry.ts'
 import type { Fields } from './field.ts'
+import { initialiseEntity } from './initialise.ts'
+import { checkDraft, type Invariant, type Invariants } from './invariant.ts'
 import { canonicalJson, type Json, toJson } from './json.ts'
+import { isDeleted, type Life, readLife, restoration } from './life.ts'
 import { limits } from './limits.ts'
-import { createReadPlan, type ReadPlan } from './reading.ts'
+import { origins } from './origins.ts'
+import { createReadPlan, readFields } from './reading.ts'
+import { type Mapping, readRegisters, type Upgrade } from './register.ts'
 import { readRow } from './row.ts'
-import type { EntityInit, EntityRow } from './types.ts'
+import type { EntityInit, EntityPlain, EntityRow, ShownPatch } from './types.ts'
 import { validate } from './validator.ts'
-import { initialiseEntity, type WriteOptions } from './writing.ts'
+import { appendEntry, createWriter, registersOf, type WriteOptions } from './writing.ts'
 
 /** An entity: its declaration, and what can be done with it on a bare `Y.Doc`. */
 export interface EntityDefinition<F extends Fields = Fields> {
@@ -37,6 +44,28 @@ export interface EntityDefinition<F extends Fields = Fields> {
   initialise(doc: Y.Doc, init: EntityInit<F>, options?: WriteOptions): void
   /** The plain projection for lists. Cheap however large the text; invalid values are left out or read as their default. */
   row(doc: Y.Doc): EntityRow<F>
+  /** Whether the entity in `doc` is deleted, and what others did to it without knowing. */
+  life(doc: Y.Doc): Life
+  /** Takes the deletion of the entity in `doc` back; nothing happens when it is alive. */
+  restore(doc: Y.Doc, options?: WriteOptions): void
+  /**
+   * Answers every waiting proposal of arbitrated fields in `doc`; gives how many. For the relay, or whoever is the one
+   * arbiter: two that do not know of each other would both answer.
+   */
+  arbitrate(doc: Y.Doc, arbiter: Arbiter, options?: WriteOptions): number
+}
+
+/** What `defineEntity` takes beside the type. */
+export interface Declaration<F extends Fields> {
+  /** Rises with every change of what stored values mean; stands in every entry. */
+  readonly version: number
+  readonly fields: F
+  /** Rules over several fields by name: pure functions of the bare values. */
+  readonly invariants?: Readonly<Record<string, Invariant<EntityPlain<F>, ShownPatch<F>>>>
+  /** Brings values of older versions into today's fields; see `Upgrade`. */
+  readonly upgrade?: Upgrade
+  /** Where fields stand in documents of the stack that the app comes from; what stands there counts until it is superseded. */
+  readonly mapping?: Mapping
 }
 
 /**
@@ -47,36 +76,40 @@ export interface EntityDefinition<F extends Fields = Fields> {
  *
  * @throws {TidemarkError} `schema/definition` when anything of that is not so, or a default is not JSON or not fixed.
  */
-export function defineEntity<const F extends Fields>(
-  type: string,
-  declaration: { readonly version: number; readonly fields: F },
-): EntityDefinition<F> {
+export function defineEntity<const F extends Fields>(type: string, declaration: Declaration<F>): EntityDefinition<F> {
   checkType(type, declaration)
-  const { version } = declaration
+  const { version, upgrade = null, mapping = null, invariants = {} } = declaration
   const fields = Object.freeze({ ...declaration.fields })
   checkFieldNames(type, fields)
+  checkRest(type, fields, { upgrade, mapping, invariants })
   const plan = createReadPlan(fields, readDefaults(type, fields))
-  return createDefinition({ type, version, fields, plan })
+  return createDefinition({ type, version, fields, plan, upgrade, mapping, invariants: Object.freeze({ ...invariants }) as Invariants })
 }
 
-/** What a definition is made of. */
-export interface EntityModel {
-  readonly type: string
-  readonly version: number
-  readonly fields: Fields
-  readonly plan: ReadPlan
-}
-
-function createDefinition<F extends Fields>(model: EntityModel & { readonly fields: F }): EntityDefinition<F> {
+function createDefinition<F extends Fields>(model: AttachModel & { readonly fields: F }): EntityDefinition<F> {
   return Object.freeze({
     type: model.type,
     version: model.version,
     fields: model.fields,
     // reason: the parts below work on names and unknown values; the types of F are exact only here, at the rim.
-    attach: (doc: Y.Doc, options: AttachOptions = {}) => attachEntity(model, doc, options) as AttachedEntity<F>,
-    initialise: (doc: Y.Doc, init: EntityInit<F>, options: WriteOptions = {}) => initialiseEntity(model, doc, init, options),
+    attach: (doc: Y.Doc, options: AttachOptions = {}) => attachEntity(model, doc, options) as unknown as AttachedEntity<F>,
+    initialise: (doc: Y.Doc, init: EntityInit<F>, options: WriteOptions = {}) =>
+      initialiseEntity(model, doc, init, options, (changes) =>
+        checkDraft(model, model.invariants, readFields(model.plan, new Map()), changes),
+      ),
     row: (doc: Y.Doc) => readRow(model, doc) as EntityRow<F>,
+    life: (doc: Y.Doc) => readLife(model.fields, doc, readRegisters(model, doc, createEntryReader())),
+    restore: (doc: Y.Doc, options: WriteOptions = {}) => restore(model, doc, options),
+    arbitrate: (doc: Y.Doc, arbiter: Arbiter, options: WriteOptions = {}) => arbitrateDocument(model, doc, arbiter, options),
   })
+}
+
+function restore(model: AttachModel, doc: Y.Doc, options: WriteOptions): void {
+  const writer = createWriter(model, doc, options)
+  const registers = registersOf(writer)
+  if (!isDeleted(registers)) return
+  const draft = restoration(registers)
+  doc.transact(() => appendEntry(writer, draft, registers.get(draft.f)), origins.life)
 }
 
 const wrong = (message: string): TidemarkError => new TidemarkError('schema/definition', message)
@@ -95,9 +128,29 @@ function checkFieldNames(type: string, fields: Fields): void {
   for (const name of names) {
     if (name.startsWith('$')) throw wrong(`${type}.${name}: names that begin with $ are reserved`)
     if (!/^[a-zA-Z][a-zA-Z0-9_]{0,63}$/.test(name)) throw wrong(`${type}.${name}: a field name is a letter, then letters, digits or _`)
-    if (!['register', 'text', 'richText'].includes(fields[name]?.kind ?? '')) {
-      throw wrong(`${type}.${name}: a field is made by latest(), text() or richText()`)
+    if (!fieldKinds.includes(fields[name]?.kind ?? '')) {
+      throw wrong(`${type}.${name}: a field is made by latest(), critical(), text() and the like`)
     }
+  }
+}
+
+const fieldKinds = ['register', 'text', 'richText', 'set', 'counter', 'list']
+
+function checkRest(
+  type: string,
+  fields: Fields,
+  { upgrade, mapping, invariants }: { readonly upgrade: unknown; readonly mapping: Mapping | null; readonly invariants: object },
+): void {
+  if (upgrade !== null && typeof upgrade !== 'function') throw wrong(`${type}: upgrade must be a function`)
+  if (mapping !== null && (typeof mapping.map !== 'string' || mapping.map.startsWith('$') || Object.hasOwn(fields, mapping.map))) {
+    throw wrong(`${type}: mapping.map is the name of a root Y.Map that is no field`)
+  }
+  for (const name of Object.keys(mapping?.keys ?? {})) {
+    if (fields[name]?.kind !== 'register') throw wrong(`${type}: mapping.keys.${name} is no field that is set as a whole`)
+  }
+  for (const [name, invariant] of Object.entries(invariants)) {
+    const holds: unknown = typeof invariant === 'function' ? invariant : (invariant as { holds?: unknown } | null)?.holds
+    if (typeof holds !== 'function') throw wrong(`${type}: the invariant ${name} is a function, or has one as holds`)
   }
 }
 

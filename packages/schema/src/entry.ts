@@ -1,24 +1,40 @@
 /**
  * Entries: how the value of a register field is stored. This is the final format.
  *
- * All fields but text live in one root `Y.Array` per document, `$entries`. Each write appends an entry that
- * names the entries it supersedes; what is named by none is a head, and a field's policy reads its heads.
+ * All fields but text, lists, sets and counters live in one root `Y.Array` per document, `$entries`. Each write appends
+ * an entry that names the entries it supersedes; what is named by none is a head, and a field's policy reads its heads.
  *
  * Invariants
  * 1. `i` is the Yjs dot of the very struct that holds the entry, so it is unique and can be tested against a
  *    state vector. Dots compare as numbers.
  * 2. An entry never changes. Entries of other builds and from hostile hands are skipped, never touched, never thrown over.
- * 3. Heads are a pure function of the array's content: the same everywhere, whatever the reader's clock says.
+ * 3. Reading an entry shares nothing that a caller could change, and costs once: entries are known by their stored object.
  */
-import type * as Y from 'yjs'
 import { isPlainObject, type Json, toJson } from './json.ts'
 import { isStamp } from './stamp.ts'
 
 /** The root type that holds the entries of a document. */
 export const entriesName = '$entries'
 
+/** The field under which deletes and restores of the whole entity stand. */
+export const lifeField = '$life'
+
 /** Where a struct stands: its client, and its clock there. */
 export type Dot = readonly [client: number, clock: number]
+
+/**
+ * What an entry is: a plain write, a decision of a conflict, the author taking a write back, the end and return of the
+ * entity, and of an arbitrated field the intent and the two answers.
+ */
+export type EntryKind = 'set' | 'decide' | 'withdraw' | 'delete' | 'restore' | 'propose' | 'accept' | 'refuse'
+
+/** A value that a decision or an answer rejected, as it stood. */
+export interface Rejected {
+  readonly i: Dot
+  readonly v?: Json
+  readonly by: string
+  readonly t: number
+}
 
 /** One surviving value of a register field. The short keys are stored with each entry. */
 export interface Entry {
@@ -28,6 +44,8 @@ export interface Entry {
   readonly f: string
   /** Value; absent means that the field was cleared. */
   readonly v?: Json
+  /** On critical and merged fields the value that the write was based on; absent when there was none. */
+  readonly b?: Json
   /** What it supersedes. */
   readonly o: readonly Dot[]
   /** User id of the author; empty when nobody is signed in. */
@@ -35,15 +53,24 @@ export interface Entry {
   /** Stamp. */
   readonly t: number
   /** Kind. */
-  readonly k: 'set'
+  readonly k: EntryKind
   /** Version of the schema it was written under. */
   readonly s: number
+  /** On decisions and refusals: what was rejected. */
+  readonly rej?: readonly Rejected[]
+  /** On decisions, refusals and deletes: the reason that was given. */
+  readonly why?: string
+  /** On deletes: the heads that the person was shown. */
+  readonly seen?: readonly Dot[]
+  /** On deletes: the state vector of the document then. */
+  readonly sv?: Uint8Array
 }
 
-/** The entries of one field in array order, and those of them that nothing supersedes. */
-export interface Register {
-  readonly entries: readonly Entry[]
-  readonly heads: readonly Entry[]
+/** An entry as readers keep it, with the spelling of its dots. */
+export interface KnownEntry extends Entry {
+  readonly key: string
+  /** `o`, spelled. */
+  readonly names: readonly string[]
 }
 
 export const dotKey = (dot: Dot): string => `${dot[0]}.${dot[1]}`
@@ -51,46 +78,67 @@ export const dotKey = (dot: Dot): string => `${dot[0]}.${dot[1]}`
 /** Order by stamp, then by dot: total, and the same everywhere. */
 export const compareEntries = (a: Entry, b: Entry): number => a.t - b.t || a.i[0] - b.i[0] || a.i[1] - b.i[1]
 
+const kinds: ReadonlySet<unknown> = new Set<EntryKind>(['set', 'decide', 'withdraw', 'delete', 'restore', 'propose', 'accept', 'refuse'])
+
 /** Reads what stands in the array: an entry that this build understands, or `null`. */
-export function readEntry(raw: unknown): Entry | null {
+export function readEntry(raw: unknown): KnownEntry | null {
   if (!isPlainObject(raw)) return null
-  const { i, f, v, o, by, t, k, s } = raw
-  if (k !== 'set' || typeof f !== 'string' || typeof by !== 'string') return null
-  if (!isDot(i) || !Array.isArray(o) || !o.every(isDot) || !isStamp(t) || !isStamp(s)) return null
-  if (v === undefined) return { i, f, o, by, t, k, s }
-  const value = toJson(v)
-  return value.ok ? { i, f, v: value.value, o, by, t, k, s } : null
+  const { i, f, o, by, t, k, s } = raw
+  if (!kinds.has(k) || typeof f !== 'string' || typeof by !== 'string') return null
+  if (!isDot(i) || !isDots(o) || !isStamp(t) || !isStamp(s)) return null
+  const rest = readRest(raw)
+  if (rest === null) return null
+  const names = o.map(dotKey)
+  return { i, f, ...rest, o, by, t, k: k as EntryKind, s, key: dotKey(i), names }
 }
 
-const isDot = (value: unknown): value is Dot => Array.isArray(value) && value.length === 2 && value.every(isStamp)
+type Rest = Pick<Entry, 'v' | 'b' | 'rej' | 'why' | 'seen' | 'sv'>
 
-/** Turns what stands in the array into an entry, or `null`. */
-export type EntryReader = (raw: unknown) => Entry | null
-
-/** Reads all registers of a document. Of several entries that claim one identity, the first in array order counts. */
-export function readRegisters(array: Y.Array<unknown>, read: EntryReader = readEntry): ReadonlyMap<string, Register> {
-  const byField = new Map<string, Entry[]>()
-  const seen = new Set<string>()
-  const superseded = new Set<string>()
-  for (const raw of array.toArray()) {
-    const entry = read(raw)
-    if (entry === null || seen.has(dotKey(entry.i))) continue
-    seen.add(dotKey(entry.i))
-    for (const dot of entry.o) superseded.add(dotKey(dot))
-    const entries = byField.get(entry.f)
-    if (entries === undefined) byField.set(entry.f, [entry])
-    else entries.push(entry)
+function readRest({ v, b, rej, why, seen, sv }: Readonly<Record<string, unknown>>): Rest | null {
+  const rest: { -readonly [K in keyof Rest]: Rest[K] } = {}
+  if (v !== undefined) {
+    const value = toJson(v)
+    if (!value.ok) return null
+    rest.v = value.value
   }
-  const registers = new Map<string, Register>()
-  for (const [field, entries] of byField) {
-    registers.set(field, { entries, heads: entries.filter((entry) => !superseded.has(dotKey(entry.i))) })
+  if (b !== undefined) {
+    const base = toJson(b)
+    if (!base.ok) return null
+    rest.b = base.value
   }
-  return registers
+  if (rej !== undefined) {
+    if (!Array.isArray(rej)) return null
+    const rejected = rej.map(readRejected)
+    if (rejected.includes(null)) return null
+    rest.rej = rejected as Rejected[]
+  }
+  if (typeof why === 'string') rest.why = why
+  if (seen !== undefined) {
+    if (!isDots(seen)) return null
+    rest.seen = seen
+  }
+  if (sv instanceof Uint8Array) rest.sv = sv
+  return rest
 }
+
+function readRejected(raw: unknown): Rejected | null {
+  if (!isPlainObject(raw) || !isDot(raw.i) || typeof raw.by !== 'string' || !isStamp(raw.t)) return null
+  const { i, by, t } = raw
+  if (raw.v === undefined) return { i, by, t }
+  const value = toJson(raw.v)
+  return value.ok ? { i, v: value.value, by, t } : null
+}
+
+export const isDot = (value: unknown): value is Dot => Array.isArray(value) && value.length === 2 && value.every(isStamp)
+
+const isDots = (value: unknown): value is readonly Dot[] => Array.isArray(value) && value.every(isDot)
+
+/** Reads a stored object as an entry. */
+export type EntryReader = (raw: unknown) => KnownEntry | null
 
 /** A `readEntry` that looks at each stored object once; entries never change. */
 export function createEntryReader(): EntryReader {
-  const known = new WeakMap<object, Entry | null>()
+  const known = new WeakMap<object, KnownEntry | null>()
   return (raw) => {
     if (typeof raw !== 'object' || raw === null) return null
     const cached = known.get(raw)

@@ -6,6 +6,16 @@ export const limits = {
   keptEntries: 16,
   /** Canonical JSON of one field's value, in UTF-8. */
   valueBytes: 64 * 1024,
+  /** Canonical JSON of one value of a critical or arbitrated field, in UTF-8: a decision keeps every value that it rejected. */
+  criticalBytes: 4 * 1024,
+  /** The reason of a decision, in UTF-8. */
+  reasonBytes: 2 * 1024,
+  /** Heads of one field above which a report is raised: somebody writes without reading. */
+  heads: 16,
+  /** Items of one set or list. */
+  items: 10_000,
+  /** Steps that a user can undo in one entity. */
+  undoSteps: 1_000,
   /** Arrays and objects inside one another in a value; also what ends a cycle. */
   valueDepth: 64,
   /** Plain text of a text field in a row. */

@@ -1,18 +1,42 @@
 /**
- * Policies: how the heads of a field become what is read. Nothing else depends on them, so a field's policy can
- * change without rewriting data.
+ * Policies: how the heads of a field become what is read. Data never depend on them, so a field's policy can change
+ * without rewriting anything.
  */
-import { compareEntries, type Entry } from './entry.ts'
 
-export interface Policy {
-  readonly name: string
-  /** The entry that is read, or `null` when there is none; a pure function of the heads. */
-  readonly read: (heads: readonly Entry[]) => Entry | null
+/** How a critical field reads while its value is in conflict. */
+export type Provisional = 'latest' | 'base' | 'none'
+
+/** The latest write wins, causal order first. */
+export interface LatestPolicy {
+  readonly name: 'latest'
 }
 
-/** The greatest stamp among writes that did not know of each other; a later write always beats what it had seen. */
-export const latestPolicy: Policy = Object.freeze({
-  name: 'latest',
-  read: (heads: readonly Entry[]) =>
-    heads.reduce<Entry | null>((best, head) => (best && compareEntries(best, head) > 0 ? best : head), null),
-})
+/** A pure function makes one value of several. */
+export interface MergedPolicy {
+  readonly name: 'merged'
+  readonly merge: (base: unknown, values: readonly unknown[]) => unknown
+}
+
+/** A person decides. */
+export interface CriticalPolicy {
+  readonly name: 'critical'
+  /** `null` when a reader must tell settled from open. */
+  readonly provisional: Provisional | null
+  /** Of several values that one signed-in user set, the latest alone stands. */
+  readonly sameAuthor: 'latest' | null
+  /** Equal values that were set independently are a conflict too. */
+  readonly equalIsConflict: boolean
+}
+
+/** The relay, or whoever arbitrates, accepts or refuses. */
+export interface ArbitratedPolicy {
+  readonly name: 'arbitrated'
+}
+
+export type Policy = LatestPolicy | MergedPolicy | CriticalPolicy | ArbitratedPolicy
+
+export const latestPolicy: LatestPolicy = Object.freeze({ name: 'latest' })
+export const arbitratedPolicy: ArbitratedPolicy = Object.freeze({ name: 'arbitrated' })
+
+/** Whether a write must say what the person was shown. */
+export const needsBasis = (policy: Policy): boolean => policy.name === 'critical'

@@ -5,40 +5,82 @@
  * 1. Nothing is removed while the document has pending structs or deletes.
  * 2. An entry goes only when it is superseded and every entry that it supersedes itself is gone and integrated.
  *    Otherwise an old value that arrives late would find nobody who names it, and come back as a ghost.
- * 3. Entries that this build does not understand stay.
+ * 3. Decisions, withdrawals, deletes and restores stay for ever: they are the record. So do entries that this build
+ *    does not understand, and entries of an older version where an `upgrade` reads them.
+ * 4. What stays and is superseded is named by something that stays too, or by a head. An entry that supersedes a decision
+ *    could never go by rule 2, and nothing after it either; so the write that prunes, and every entry that stays, also
+ *    names what stayed before it (`carried`). Those are superseded already; naming them again changes no head.
  */
-import * as Y from 'yjs'
-import { type Dot, dotKey, type Entry, type EntryReader } from './entry.ts'
-import { limits } from './limits.ts'
+import type * as Y from 'yjs'
+import { type Dot, dotKey, type EntryKind, type EntryReader, entriesName, type KnownEntry } from './entry.ts'
+import { isIntegrated, isWaiting, mappedEntries, type Register, type RegisterModel } from './register.ts'
 
-/** Whether the document waits for structs or deletes that have not arrived. */
-export const isWaiting = (doc: Y.Doc): boolean => doc.store.pendingStructs !== null || doc.store.pendingDs !== null
+const keptKinds: ReadonlySet<EntryKind> = new Set<EntryKind>(['decide', 'withdraw', 'delete', 'restore'])
+
+/** Whether entries of this kind are the record, which is never pruned. */
+export const isKeptKind = (kind: EntryKind): boolean => keptKinds.has(kind)
+
+/** Whether `entry` stays whatever supersedes it. */
+export const isKept = (model: RegisterModel, entry: KnownEntry): boolean =>
+  isKeptKind(entry.k) || entry.s === 0 || (model.upgrade !== null && entry.s < model.version)
+
+/** Superseded entries that stay and that nothing that stays names: the next write that stays, or prunes, names them. */
+export function carried(model: RegisterModel, register: Register): Dot[] {
+  const kept = register.entries.filter((entry) => isKept(model, entry))
+  if (kept.length === 0) return []
+  const named = new Set(kept.flatMap((entry) => entry.names))
+  const heads = new Set(register.heads.map((head) => head.key))
+  return kept.filter((entry) => !named.has(entry.key) && !heads.has(entry.key)).map((entry) => entry.i)
+}
+
+export interface Pruning {
+  readonly model: RegisterModel
+  readonly doc: Y.Doc
+  readonly read: EntryReader
+  readonly field: string
+  /** How many entries stay, beside those that always do. */
+  readonly keep: number
+}
 
 /** Prunes one field; call it inside the transaction that wrote to it. Returns how many entries went. */
-export function pruneField(doc: Y.Doc, array: Y.Array<unknown>, field: string, read: EntryReader): number {
+export function pruneField({ model, doc, read, field, keep }: Pruning): number {
   if (isWaiting(doc)) return 0
+  const array = doc.getArray<unknown>(entriesName)
   const places = array.toArray().map(read)
-  let left = places.filter((entry) => entry?.f === field).length
-  if (left <= 2 * limits.keptEntries) return 0
-
-  const present = new Set<string>()
-  const superseded = new Set<string>()
-  for (const entry of places) {
-    if (entry === null) continue
-    present.add(dotKey(entry.i))
-    for (const dot of entry.o) superseded.add(dotKey(dot))
+  const present = new Map<string, KnownEntry>()
+  const namers = new Map<string, KnownEntry[]>()
+  for (const entry of [...places, ...mappedEntries(model, doc)]) {
+    if (entry === null || entry.f !== field || present.has(entry.key)) continue
+    present.set(entry.key, entry)
+    for (const name of entry.names) namers.set(name, [...(namers.get(name) ?? []), entry])
   }
-  const gone = (dot: Dot): boolean => !present.has(dotKey(dot)) && Y.getState(doc.store, dot[0]) > dot[1]
-  const removable = (entry: Entry): boolean => superseded.has(dotKey(entry.i)) && entry.o.every(gone)
+  const stays = (entry: KnownEntry): boolean => isKept(model, entry) || !namers.has(entry.key)
+  const settled = (dot: Dot): boolean => {
+    const entry = present.get(dotKey(dot))
+    if (entry === undefined) return isIntegrated(doc, dot)
+    return isKept(model, entry) && (namers.get(entry.key) ?? []).some(stays)
+  }
 
+  let left = [...present.values()].filter((entry) => !isKept(model, entry)).length
   const removed: number[] = []
   for (const [index, entry] of places.entries()) {
-    if (left <= limits.keptEntries) break
-    if (entry === null || entry.f !== field || !removable(entry)) continue
-    present.delete(dotKey(entry.i))
+    if (left <= keep) break
+    if (entry === null || present.get(entry.key) !== entry || stays(entry) || !entry.o.every(settled)) continue
+    present.delete(entry.key)
     removed.push(index)
     left--
   }
-  for (const index of removed.reverse()) array.delete(index, 1)
+  removeAll(array, removed)
   return removed.length
+}
+
+/** Removes the items at `indices`, which rise, run by run from the right. */
+function removeAll(array: Y.Array<unknown>, indices: readonly number[]): void {
+  let end = indices.length
+  while (end > 0) {
+    let start = end - 1
+    while (start > 0 && (indices[start - 1] as number) === (indices[start] as number) - 1) start--
+    array.delete(indices[start] as number, end - start)
+    end = start
+  }
 }

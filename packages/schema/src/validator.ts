@@ -42,8 +42,8 @@ function issuePath(issue: StandardSchemaV1.Issue | undefined): string {
 /**
  * What is stored when `input` is set: JSON, or `undefined` when the field is cleared.
  *
- * @throws {TidemarkError} `schema/invalid` when the validator or the size limit refuses it, `schema/unstable` when its
- * output is not plain JSON or not accepted as it is, `schema/definition` when the validator is asynchronous.
+ * @throws {TidemarkError} `schema/invalid` when the validator or the size limit refuses it, `schema/too-large` when it is
+ * over the limit of a critical or arbitrated field, `schema/unstable` when its output is not plain JSON or not accepted as it is, `schema/definition` when the validator is asynchronous.
  */
 export function toStored(name: string, field: RegisterField, input: unknown): Json | undefined {
   const output = accepted(name, field, input)
@@ -55,6 +55,9 @@ export function toStored(name: string, field: RegisterField, input: unknown): Js
   if (!copy.ok) throw new TidemarkError('schema/unstable', `${name}${copy.path}: the validated value ${copy.reason}`)
   const canonical = canonicalJson(copy.value)
   const bytes = utf8Bytes(canonical)
+  if (bytes > limits.criticalBytes && isWeighty(field)) {
+    throw new TidemarkError('schema/too-large', `${name}: the value has ${bytes} bytes, more than ${limits.criticalBytes}`)
+  }
   if (bytes > limits.valueBytes) {
     throw new TidemarkError('schema/invalid', `${name}: the value has ${bytes} bytes, more than ${limits.valueBytes}`)
   }
@@ -69,6 +72,9 @@ export function toStored(name: string, field: RegisterField, input: unknown): Js
   }
   return copy.value
 }
+
+/** Whether conflicts and answers keep every value of the field. */
+const isWeighty = ({ policy }: RegisterField): boolean => policy.name === 'critical' || policy.name === 'arbitrated'
 
 function accepted(name: string, field: RegisterField, input: unknown): unknown {
   const result = validate(field.schema, input)

@@ -11,6 +11,7 @@ import {
   type EntityShared,
   type EntityValue,
   latest,
+  type RowMarks,
   richText,
   text,
 } from '../src/index.ts'
@@ -45,7 +46,7 @@ test('types follow the validators exactly', () => {
     readonly note?: string | undefined
     readonly log?: string
   }>()
-  expectTypeOf<EntityRow<typeof Report>>().toEqualTypeOf<{ [K in keyof Row]: Row[K] }>()
+  expectTypeOf<EntityRow<typeof Report>>().toEqualTypeOf<{ [K in keyof (Row & RowMarks)]: (Row & RowMarks)[K] }>()
   expectTypeOf<EntityShared<typeof Report>>().toEqualTypeOf<{ readonly body: Y.XmlFragment; readonly log: Y.Text }>()
   const any: EntityDefinition = Report
   const several: readonly EntityDefinition[] = [Report, defineEntity('other', { version: 1, fields: {} })]
