@@ -1,35 +1,40 @@
 /**
  * A live entity: the typed view of the schema over a document that this space keeps.
  *
- * Each `open` gives a handle of its own; the document stays in memory until the last one is closed.
+ * Each `open` gives a handle of its own; the document stays in memory until the last one is closed. What the
+ * schema does without a network it does here too; what is written gets a receipt.
  */
-import { type Observable, TidemarkError } from '@tidemark/base'
-import type { AttachedEntity, EntityPatch, EntityShared, EntityValue, Fields, InvalidField } from '@tidemark/schema'
-import type * as Y from 'yjs'
+import { TidemarkError } from '@tidemark/base'
+import type { AttachedEntity, Basis, EntityPatch, Fields, ShownPatch } from '@tidemark/schema'
 import type { OpenDocument } from './open-document.ts'
 import type { Confirmations, Receipt } from './receipt.ts'
 
-/** One entity of a space. `get` and `subscribe` are bound. */
-export interface Entity<F extends Fields = Fields> extends Observable<EntityValue<F>> {
+/** One entity of a space. `get` and `subscribe` are bound; see `AttachedEntity` for what is shown and decided. */
+export interface Entity<F extends Fields = Fields>
+  extends Omit<AttachedEntity<F>, 'set' | 'delete' | 'restore' | 'undo' | 'redo' | 'close'> {
   readonly type: string
   readonly id: string
-  /** The register fields as they are now, frozen; the same reference until one changes. */
-  readonly value: EntityValue<F>
-  /** Whether the document waits for changes that others build on. */
-  readonly syncing: boolean
-  /** Fields whose stored value does not validate. */
-  readonly invalid: readonly InvalidField[]
-  /** The Yjs types of the text fields, for editor bindings. Edits through them are saved and sent by themselves. */
-  readonly shared: EntityShared<F>
-  readonly doc: Y.Doc
   /** For an entity that `create` gave: the receipt of its creation; otherwise one that is settled already. */
   readonly created: Receipt
   /**
-   * Sets fields, all or none; visible at once.
+   * Sets fields, all or none; visible at once. Critical fields need the basis that the person was shown.
    *
-   * @throws {TidemarkError} `schema/invalid`, `schema/unknown-field`, `schema/unstable` or `client/closed`; nothing changed then.
+   * @throws {TidemarkError} as `AttachedEntity.set`; nothing changed then.
    */
   set(patch: EntityPatch<F>): Receipt
+  set(patch: ShownPatch<F>, options: { readonly basis: Basis }): Receipt
+  /**
+   * Runs any writes of this entity, such as `edit.set` or `conflict.decide`, and gives their receipt.
+   *
+   * @throws whatever `write` throws.
+   */
+  write(write: () => void): Receipt
+  /** Deletes the entity as it is shown now. Nothing is lost: it can be restored, and late edits are shown. */
+  delete(options?: { readonly reason?: string }): Receipt
+  restore(): Receipt
+  /** Undoes what was done last through this entity; null when there is nothing. */
+  undo(): Receipt | null
+  redo(): Receipt | null
   /** Lets go of the document. Idempotent. */
   close(): void
 }
@@ -53,6 +58,7 @@ class EntityHandle implements Entity {
   readonly subscribe: Entity['subscribe']
   readonly created: Receipt
   readonly #options: EntityOptions
+  readonly #attached: AttachedEntity
   #isClosed = false
 
   constructor(options: EntityOptions) {
@@ -60,6 +66,7 @@ class EntityHandle implements Entity {
     this.id = options.id
     this.created = options.created
     this.#options = options
+    this.#attached = options.attached
     this.get = options.attached.get
     this.subscribe = options.attached.subscribe
   }
@@ -69,30 +76,112 @@ class EntityHandle implements Entity {
   }
 
   get syncing(): boolean {
-    return this.#options.attached.syncing
+    return this.#attached.syncing
   }
 
-  get invalid(): readonly InvalidField[] {
-    return this.#options.attached.invalid
+  get invalid(): Entity['invalid'] {
+    return this.#attached.invalid
+  }
+
+  get conflicts(): Entity['conflicts'] {
+    return this.#attached.conflicts
+  }
+
+  get decisions(): Entity['decisions'] {
+    return this.#attached.decisions
+  }
+
+  get violations(): Entity['violations'] {
+    return this.#attached.violations
+  }
+
+  get life(): Entity['life'] {
+    return this.#attached.life
+  }
+
+  get reports(): Entity['reports'] {
+    return this.#attached.reports
+  }
+
+  get references(): Entity['references'] {
+    return this.#attached.references
   }
 
   get shared(): Entity['shared'] {
-    return this.#options.attached.shared
+    return this.#attached.shared
   }
 
-  get doc(): Y.Doc {
-    return this.#options.document.doc
+  get doc(): Entity['doc'] {
+    return this.#attached.doc
   }
 
-  set(patch: EntityPatch<Fields>): Receipt {
-    if (this.#isClosed) throw new TidemarkError('client/closed', `this ${this.type} was closed`)
-    const { document, attached, confirmations } = this.#options
-    return confirmations.receipt(document.collect(() => attached.set(patch)))
+  get canUndo(): boolean {
+    return this.#attached.canUndo
+  }
+
+  get canRedo(): boolean {
+    return this.#attached.canRedo
+  }
+
+  conflict(field: string): never {
+    return this.#attached.conflict(field as never) as never
+  }
+
+  edit(): ReturnType<Entity['edit']> {
+    this.#checkOpen()
+    return this.#attached.edit()
+  }
+
+  shown(): Basis {
+    return this.#attached.shown()
+  }
+
+  set(patch: object, options?: { readonly basis: Basis }): Receipt {
+    return this.write(() => (options === undefined ? this.#attached.set(patch) : this.#attached.set(patch, options)))
+  }
+
+  write(write: () => void): Receipt {
+    this.#checkOpen()
+    const { document, confirmations } = this.#options
+    return confirmations.receipt(document.collect(write))
+  }
+
+  decideAll(...args: Parameters<Entity['decideAll']>): void {
+    this.#checkOpen()
+    this.#attached.decideAll(...args)
+  }
+
+  delete(options?: { readonly reason?: string }): Receipt {
+    return this.write(() => this.#attached.delete(options))
+  }
+
+  restore(): Receipt {
+    return this.write(() => this.#attached.restore())
+  }
+
+  undo(): Receipt | null {
+    return this.#step(() => this.#attached.undo())
+  }
+
+  redo(): Receipt | null {
+    return this.#step(() => this.#attached.redo())
   }
 
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#options.release()
+  }
+
+  #step(step: () => boolean): Receipt | null {
+    let isDone = false
+    const receipt = this.write(() => {
+      isDone = step()
+    })
+    return isDone ? receipt : null
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new TidemarkError('client/closed', `this ${this.type} was closed`)
   }
 }

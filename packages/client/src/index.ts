@@ -1,13 +1,33 @@
 export { type ErrorCode, errors, type Observable, TidemarkError } from '@tidemark/base'
 export {
+  arbitrated,
+  type Basis,
+  type Candidate,
+  type Conflict,
+  type CriticalOptions,
+  type CriticalValue,
+  counter,
+  critical,
+  type Decision,
+  type DecisionRequest,
+  type DiffPart,
   defineEntity,
+  type Edit,
   type EntityDefinition,
   type EntityInit,
   type EntityPatch,
   type EntityValue,
+  type Fields,
+  type Invariant,
+  type Life,
   latest,
+  list,
+  merged,
+  reference,
   richText,
+  setOf,
   text,
+  type Violation,
 } from '@tidemark/schema'
 export { deleteLocalData, indexedDbStore, memoryStore, type OpenStore, type StoreStatus } from '@tidemark/store'
 export { browserPlatform } from './browser-platform.ts'

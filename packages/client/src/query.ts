@@ -7,7 +7,7 @@ import { createListeners, guarded, type Observable } from '@tidemark/base'
 import type { Row } from '@tidemark/store'
 import type { RowChange, RowTable } from './row-table.ts'
 
-/** A row as queries give it: `value` has the register fields, and the beginning of each text. */
+/** A row as queries give it: `value` has the fields, the beginning of each text, and marks such as `$conflicts` and `$deleted`. */
 export interface EntityRow<V> {
   readonly type: string
   readonly id: string
@@ -21,6 +21,8 @@ export interface QueryOptions<V> {
   readonly orderBy?: (a: EntityRow<V>, b: EntityRow<V>) => number
   /** How many rows at most. */
   readonly limit?: number
+  /** Whether deleted entities are listed too. */
+  readonly includeDeleted?: boolean
 }
 
 /** `get` gives the same array until the result changes. */
@@ -121,7 +123,8 @@ class LiveQuery<V> implements Query<V> {
   }
 
   #matches(row: EntityRow<V>): boolean {
-    return this.#options.where?.(row) ?? true
+    const isListed = this.#options.includeDeleted === true || (row.value as { readonly $deleted?: unknown }).$deleted === undefined
+    return isListed && (this.#options.where?.(row) ?? true)
   }
 
   #compare(a: EntityRow<V>, b: EntityRow<V>): number {

@@ -170,8 +170,14 @@ class Session implements Space {
   }
 
   #attach(entity: EntityDefinition, document: OpenDocument): AttachedEntity {
-    const attached = entity.attach(document.doc, { user: this.user.id, stamps: this.#stamps })
+    const { mayDecide } = this.#options
+    const attached = entity.attach(document.doc, {
+      user: this.user.id,
+      stamps: this.#stamps,
+      ...(mayDecide === undefined ? {} : { mayDecide }),
+    })
     this.#attached.set(document, attached)
+    document.doc.on('destroy', () => attached.close())
     this.#showRow(document)
     document.changed.add(() => this.#showRow(document))
     return attached

@@ -6,7 +6,7 @@
 
 import { type Observable, randomId, TidemarkError } from '@tidemark/base'
 import { documentName, isSpaceName } from '@tidemark/protocol'
-import type { EntityDefinition, EntityInit, Fields, EntityRow as RowValue } from '@tidemark/schema'
+import type { DecisionRequest, EntityDefinition, EntityInit, Fields, EntityRow as RowValue } from '@tidemark/schema'
 import type { LocalStore, OpenStore } from '@tidemark/store'
 import { browserPlatform } from './browser-platform.ts'
 import type { Entity } from './entity.ts'
@@ -31,6 +31,8 @@ export interface SpaceOptions {
   readonly store: OpenStore
   /** Without it the space stays on this device. */
   readonly relay?: RelayOptions
+  /** Whether this user may decide conflicts of a critical field; everybody may by default. */
+  readonly mayDecide?: (request: DecisionRequest) => boolean
   /** Opens without connecting, until `sync.resume()`. */
   readonly paused?: boolean
   /** The app's build, for the relay operator's eyes. */

@@ -304,6 +304,6 @@ describe('opening', () => {
     expect(space.status.get().phase).toBe('local')
     await space.close()
     await expect(space.create(Report, { title: 'Late' })).rejects.toMatchObject({ code: 'client/closed' })
-    expect(() => report.set({ title: 'Late' })).not.toThrow()
+    expect(() => report.set({ title: 'Late' })).toThrow(expect.objectContaining({ code: 'client/closed' }))
   })
 })

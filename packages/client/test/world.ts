@@ -7,11 +7,16 @@ import type { Connect, SocketHandlers } from '@tidemark/protocol'
 import { createMemoryLog, createRelay, type Log, type Relay } from '@tidemark/relay'
 import { createMemoryDatabase, type MemoryDatabase, type MemoryFaults, memoryStore } from '@tidemark/store'
 import { z } from 'zod'
-import { defineEntity, latest, openSpace, type Platform, richText, type Space, text } from '../src/index.ts'
+import { critical, defineEntity, latest, openSpace, type Platform, richText, type Space, text } from '../src/index.ts'
 
 export const Report = defineEntity('report', {
   version: 1,
   fields: { title: latest(z.string().max(100)), severity: latest(z.enum(['low', 'high']).default('low')), notes: text(), body: richText() },
+})
+
+export const Finding = defineEntity('finding', {
+  version: 1,
+  fields: { title: latest(z.string()), severity: critical(z.enum(['low', 'medium', 'high'])) },
 })
 
 /** Resolves when `test` holds for the value, now or after a change. */
@@ -117,7 +122,7 @@ export class Device {
     const space = await openSpace({
       name: 'acme',
       user: { id: this.user },
-      entities: [Report],
+      entities: [Report, Finding],
       store,
       relay: { url: 'ws://relay.test' },
       platform: this.#platform(),
