@@ -10,13 +10,14 @@ import type { LocalStore, Row, RowWrite, StoredDocument, StoredUpdate } from '@t
 import { compact } from '@tidemark/updates'
 import * as Y from 'yjs'
 import type { Documents } from './documents.ts'
+import type { RowAt } from './tabs.ts'
 
 export interface BackgroundOptions {
   readonly store: LocalStore
   readonly clock: Clock
   readonly documents: Documents
   readonly project: (name: string, doc: Y.Doc) => Row | null
-  readonly refreshed: (rows: readonly Row[]) => void
+  readonly refreshed: (rows: readonly RowAt[]) => void
 }
 
 export const backgroundLimits = {
@@ -94,7 +95,7 @@ export class Background {
     }
     if (this.#isClosed) return false
     if (rows.length > 0) await store.commit({ rows })
-    this.#options.refreshed(rows.map(({ type, id, value }) => ({ type, id, value })))
+    this.#options.refreshed(rows.map(({ type, id, value, reflects }) => ({ row: { type, id, value }, revision: reflects })))
     for (const one of stored.values()) await this.compactIfLong(one)
     return true
   }

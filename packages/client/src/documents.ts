@@ -2,14 +2,18 @@
  * The documents in memory: loaded from the store when first opened, shared by everybody who opens them,
  * dropped when nobody uses them and everything they hold is saved.
  */
-import { reportUncaught, TidemarkError } from '@tidemark/base'
+import { type Clock, guarded, reportUncaught, TidemarkError, toTidemarkError } from '@tidemark/base'
 import type { LocalStore, StoredUpdate } from '@tidemark/store'
 import { OpenDocument, type OpenDocumentOptions } from './open-document.ts'
 import type { StoredDocuments } from './stored.ts'
 
 export interface DocumentsOptions extends Omit<OpenDocumentOptions, 'name'> {
   readonly store: LocalStore
+  readonly clock: Clock
 }
+
+/** How long after a failed read it is tried again. */
+const reloadMs = 1_000
 
 export class Documents {
   readonly #options: DocumentsOptions
@@ -36,9 +40,13 @@ export class Documents {
 
   /** @throws {TidemarkError} `client/not-found` when neither memory nor the store has it. */
   async open(name: string): Promise<OpenDocument> {
-    const document = this.#open.get(name) ?? (await this.#load(name))
-    document.users++
-    return document
+    for (;;) {
+      const document = this.#open.get(name) ?? (await this.#load(name))
+      // Somebody who opened it too may have closed it meanwhile: then it is dropped, and read again.
+      if (this.#open.get(name) !== document) continue
+      document.users++
+      return document
+    }
   }
 
   release(document: OpenDocument): void {
@@ -53,16 +61,29 @@ export class Documents {
       const own = byName.get(name) ?? []
       this.#missed.get(name)?.push({ updates: own, revision })
       const document = this.#open.get(name)
-      if (document !== undefined && !document.include(own, revision)) this.reload(document)
+      if (document !== undefined) guarded(() => document.include(own, revision) || this.reload(document))
     }
+  }
+
+  /** Brings every open document to what is stored: another tab may have ended before it could tell. */
+  refresh(): void {
+    for (const document of this.#open.values()) this.reload(document)
   }
 
   /** Closes a gap between memory and the store. */
   reload(document: OpenDocument): void {
-    this.#options.store.load([document.name]).then((found) => {
-      const stored = found.get(document.name)
-      if (stored !== undefined && this.#open.get(document.name) === document) document.load(stored)
-    }, reportUncaught)
+    const isOpen = (): boolean => this.#open.get(document.name) === document
+    this.#options.store.load([document.name]).then(
+      (found) => {
+        const stored = found.get(document.name)
+        if (stored !== undefined && isOpen() && stored.record.revision > document.known) guarded(() => document.load(stored))
+      },
+      (error: unknown) => {
+        if (isOpen() && toTidemarkError(error, 'store/failed').code !== 'store/closed') {
+          this.#options.clock.schedule(reloadMs, () => isOpen() && this.reload(document))
+        }
+      },
+    )
   }
 
   all(): readonly OpenDocument[] {

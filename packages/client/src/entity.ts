@@ -182,6 +182,6 @@ class EntityHandle implements Entity {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw new TidemarkError('client/closed', `this ${this.type} was closed`)
+    if (this.#isClosed || this.doc.isDestroyed) throw new TidemarkError('client/closed', `this ${this.type} was closed`)
   }
 }

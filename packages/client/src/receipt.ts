@@ -30,6 +30,8 @@ export class Confirmations {
   readonly #expected = new Map<string, Expected[]>()
   /** Document → the highest number of this writer that is acknowledged. */
   readonly #upTo = new Map<string, number>()
+  /** Documents that the relay refuses, until something of them is acknowledged or tried again. */
+  readonly #refusals = new Map<string, TidemarkError>()
   #isClosed = false
 
   constructor(writer: string) {
@@ -40,6 +42,7 @@ export class Confirmations {
     for (const { name, writer, upTo } of items) {
       if (writer !== this.#writer) continue
       this.#upTo.set(name, Math.max(upTo, this.#upTo.get(name) ?? 0))
+      this.#refusals.delete(name)
       const expected = this.#expected.get(name) ?? []
       this.#keep(
         name,
@@ -50,9 +53,20 @@ export class Confirmations {
   }
 
   refused(name: string, error: TidemarkError): void {
+    this.#refusals.set(name, error)
     const expected = this.#expected.get(name) ?? []
     this.#keep(name, [])
     for (const one of expected) one.reject(error)
+  }
+
+  /** What was refused is tried again: writes from now on are awaited. */
+  retried(): void {
+    this.#refusals.clear()
+  }
+
+  /** The documents with writes that wait, and for each the numbers. */
+  waiting(): ReadonlyMap<string, readonly number[]> {
+    return new Map([...this.#expected].map(([name, expected]) => [name, expected.map((one) => one.n)]))
   }
 
   close(): void {
@@ -69,9 +83,12 @@ export class Confirmations {
 
   #confirmation({ name, n }: StoredAt): Promise<void> {
     if (n <= (this.#upTo.get(name) ?? 0)) return Promise.resolve()
-    if (this.#isClosed) return Promise.reject(closedError())
+    const refusal = this.#isClosed ? closedError() : this.#refusals.get(name)
+    if (refusal !== undefined) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
-      this.#expected.set(name, [...(this.#expected.get(name) ?? []), { n, resolve, reject }])
+      const expected = this.#expected.get(name) ?? []
+      expected.push({ n, resolve, reject })
+      this.#expected.set(name, expected)
     })
   }
 

@@ -14,17 +14,25 @@ export interface RowChange {
 
 export class RowTable {
   readonly changes: Listeners<RowChange> = createListeners()
-  readonly #rows = new Map<string, Row>()
-  /** Rows that were written while the stored ones were being read: they are newer. */
-  readonly loaded: Promise<void>
+  readonly #rows = new Map<string, { readonly row: Row; readonly revision: number }>()
+  readonly #load: () => Promise<readonly Row[]>
+  #loaded: Promise<void>
   #isLoaded = false
+  #hasFailed = false
 
   constructor(load: () => Promise<readonly Row[]>) {
-    this.loaded = load().then((rows) => {
-      for (const row of rows) if (!this.#rows.has(row.id)) this.put(row)
-      this.#isLoaded = true
-    })
-    this.loaded.catch(() => undefined)
+    this.#load = load
+    this.#loaded = this.#read()
+  }
+
+  /** Resolves when the stored rows are read; rejects when they could not be. */
+  get loaded(): Promise<void> {
+    return this.#loaded
+  }
+
+  /** Reads the stored rows again where that failed. */
+  retry(): void {
+    if (this.#hasFailed) this.#loaded = this.#read()
   }
 
   get isLoaded(): boolean {
@@ -32,14 +40,33 @@ export class RowTable {
   }
 
   all(): readonly Row[] {
-    return [...this.#rows.values()]
+    return [...this.#rows.values()].map(({ row }) => row)
   }
 
-  put(row: Row): void {
-    const before = this.#rows.get(row.id) ?? null
-    if (before !== null && sameValue(before.value, row.value)) return
-    this.#rows.set(row.id, row)
-    this.changes.emit({ before, after: row })
+  /** Shows a row that reflects `revision` of its document, unless a later one is shown. */
+  put(row: Row, revision: number): void {
+    const known = this.#rows.get(row.id)
+    if (known !== undefined && known.revision > revision) return
+    const isSame = known !== undefined && sameValue(known.row.value, row.value)
+    this.#rows.set(row.id, { row: isSame ? known.row : row, revision })
+    if (!isSame) this.changes.emit({ before: known?.row ?? null, after: row })
+  }
+
+  #read(): Promise<void> {
+    this.#hasFailed = false
+    const loaded = this.#load().then(
+      (rows) => {
+        // What was written while they were read is newer.
+        for (const row of rows) if (!this.#rows.has(row.id)) this.put(row, 0)
+        this.#isLoaded = true
+      },
+      (error: unknown) => {
+        this.#hasFailed = true
+        throw error
+      },
+    )
+    loaded.catch(() => undefined)
+    return loaded
   }
 }
 

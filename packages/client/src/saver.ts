@@ -80,6 +80,7 @@ export class Saver {
 
   /** Stores what waits, then takes no more; what even now cannot be stored is rejected. */
   async close(): Promise<void> {
+    if (this.#waiting.size > 0) this.#start()
     await this.flush()
     this.#isClosed = true
     this.#cancelRetry()
@@ -112,8 +113,12 @@ export class Saver {
       return { ...this.#options.nextKey(), name: document.name, bytes: mergeGrouped(updates), origin: 'local' }
     })
     const rows = group.flatMap(({ document }): RowWrite[] => {
-      const row = document.row()
-      return row === null ? [] : [{ ...row, name: document.name, reflects: document.known }]
+      let row: Row | null = null
+      // A projection that throws must not keep the edit from being stored; the row is then behind, and shown so.
+      guarded(() => {
+        row = document.row()
+      })
+      return row === null ? [] : [{ ...(row as Row), name: document.name, reflects: document.known }]
     })
     const committed = await this.#options.store.commit({ updates, rows }).catch(() => null)
     if (committed === null) {

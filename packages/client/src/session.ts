@@ -28,7 +28,7 @@ import type { Space, SpaceOptions, User } from './space.ts'
 import { fromPlainError } from './status.ts'
 import type { StoredDocuments } from './stored.ts'
 import { SyncControl } from './sync-control.ts'
-import { joinTabs, type TabMessage, type Tabs } from './tabs.ts'
+import { joinTabs, type RowAt, type TabMessage, type Tabs } from './tabs.ts'
 
 export interface SessionOptions extends Omit<SpaceOptions, 'store'> {
   readonly platform: Platform
@@ -72,6 +72,7 @@ class Session implements Space {
     this.#saver = new Saver({ store, clock, nextKey, stored: (stored, rows) => this.#savedHere(stored, rows) })
     this.#documents = new Documents({
       store,
+      clock,
       random,
       save: (document, bytes) => this.#saver.add(document, bytes),
       project: (doc) => this.#project(doc.guid, doc),
@@ -88,6 +89,7 @@ class Session implements Space {
     this.sync.events.add((event) => {
       if (event.type === 'stored') this.#storedByFeed(event.stored)
       else if (event.type === 'acknowledged') this.#confirmations.acknowledged(event.items)
+      else if (event.type === 'retried') this.#confirmations.retried()
       else this.#confirmations.refused(event.name, event.error)
     })
     this.#tabs = joinTabs({
@@ -97,6 +99,8 @@ class Session implements Space {
       lead: () => {
         this.sync.lead()
         this.#background.wake(0)
+        this.#tabs.post({ type: 'leads' })
+        this.#ledAnew()
       },
     })
     this.#tabs.post({ type: 'joined' })
@@ -117,6 +121,8 @@ class Session implements Space {
       this.#documents.get(name) !== undefined || (await this.#options.store.load([name])).has(name)
     if (id !== undefined && (await isTaken())) throw new TidemarkError('client/exists', `${name} exists on this device`)
     this.#check(entity)
+    // Another creation of the same id may have come first meanwhile.
+    if (this.#documents.get(name) !== undefined) throw new TidemarkError('client/exists', `${name} exists on this device`)
     const document = this.#documents.create(name)
     try {
       const stored = document.collect(() => entity.initialise(document.doc, init, { user: this.user.id, stamps: this.#stamps }))
@@ -145,7 +151,7 @@ class Session implements Space {
 
   async #close(): Promise<void> {
     await this.#saver.close()
-    this.sync.close()
+    await this.sync.close()
     this.#tabs.close()
     this.#background.close()
     this.#confirmations.close()
@@ -186,7 +192,7 @@ class Session implements Space {
   /** Lists show what is in memory at once; the stored row follows with the commit. */
   #showRow(document: OpenDocument): void {
     const row = document.row()
-    if (row !== null) this.#tables.get(row.type)?.put(row)
+    if (row !== null) this.#tables.get(row.type)?.put(row, document.known)
   }
 
   #table(type: string): RowTable {
@@ -195,7 +201,7 @@ class Session implements Space {
       this.#tables.set(type, table)
       for (const document of this.#documents.all()) this.#showRow(document)
       table.loaded.catch(reportUncaught)
-    }
+    } else table.retry()
     return table
   }
 
@@ -212,7 +218,8 @@ class Session implements Space {
       if (document !== undefined && !document.saw(revision)) this.#documents.reload(document)
     }
     this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
-    if (rows.length > 0) this.#tabs.post({ type: 'rows', rows })
+    const rowsAt = rows.map((row) => ({ row, revision: stored.revisions.get(`${row.type}/${row.id}`) ?? 0 }))
+    if (rows.length > 0) this.#tabs.post({ type: 'rows', rows: rowsAt })
     this.sync.wrote()
     if (this.#tabs.isLeader) this.#background.wake()
   }
@@ -223,14 +230,37 @@ class Session implements Space {
     this.#background.wake()
   }
 
-  #refreshed(rows: readonly Row[]): void {
+  /** A tab leads anew: the one before may have stored what it told nobody. */
+  #ledAnew(): void {
+    this.#documents.refresh()
+    this.#findConfirmed().catch((error: unknown) => {
+      if (this.#closing === null) reportUncaught(error)
+    })
+  }
+
+  /** Settles receipts whose writes are no longer behind their document's mark. */
+  async #findConfirmed(): Promise<void> {
+    const waiting = this.#confirmations.waiting()
+    if (waiting.size === 0) return
+    const stored = await this.#options.store.load([...waiting.keys()])
+    const items = [...stored.values()].flatMap(({ record }) => {
+      const from = record.pending[this.#writer]?.from ?? Number.POSITIVE_INFINITY
+      const done = (waiting.get(record.name) ?? []).filter((n) => n < from)
+      return done.length === 0 ? [] : [{ name: record.name, writer: this.#writer, upTo: Math.max(...done), seq: record.lastSeq }]
+    })
+    this.#confirmations.acknowledged(items)
+  }
+
+  #refreshed(rows: readonly RowAt[]): void {
     this.#putRows(rows)
     this.#tabs.post({ type: 'rows', rows })
   }
 
   /** An open document's row is as in memory, which is never behind for long. */
-  #putRows(rows: readonly Row[]): void {
-    for (const row of rows) if (this.#documents.get(`${row.type}/${row.id}`) === undefined) this.#tables.get(row.type)?.put(row)
+  #putRows(rows: readonly RowAt[]): void {
+    for (const { row, revision } of rows) {
+      if (this.#documents.get(`${row.type}/${row.id}`) === undefined) this.#tables.get(row.type)?.put(row, revision)
+    }
   }
 
   #heard(message: TabMessage): void {
@@ -242,6 +272,8 @@ class Session implements Space {
         return
       case 'rows':
         return this.#putRows(message.rows)
+      case 'leads':
+        return this.#ledAnew()
       case 'acknowledged':
         return this.#confirmations.acknowledged(message.items)
       case 'refused':

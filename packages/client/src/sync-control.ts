@@ -31,6 +31,7 @@ export type SyncControlEvent =
   | { readonly type: 'stored'; readonly stored: StoredDocuments }
   | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
+  | { readonly type: 'retried' }
 
 export class SyncControl implements SpaceSync {
   readonly events: Listeners<SyncControlEvent> = createListeners()
@@ -40,6 +41,8 @@ export class SyncControl implements SpaceSync {
   #engine: SyncEngine | null = null
   #sync: SyncStatus = initialSyncStatus
   #refusal: TidemarkError | null = null
+  /** Why the last attempt failed on this side; null once one succeeds. */
+  #failure: TidemarkError | null = null
   #isPaused: boolean
   #isCounting = false
   #isCountAgain = false
@@ -96,6 +99,7 @@ export class SyncControl implements SpaceSync {
     this.#findRefusal()
     this.#engine.dispatch({ type: 'lead' })
     this.#tell()
+    this.#count()
   }
 
   /** Something was stored, here or in another tab, that may be pending. */
@@ -113,10 +117,11 @@ export class SyncControl implements SpaceSync {
     }
   }
 
-  close(): void {
+  /** Hangs up; resolves when what had begun to be stored is stored and told. */
+  async close(): Promise<void> {
+    await this.#engine?.close()
     this.#isClosed = true
     for (const stop of this.#stop) stop()
-    this.#engine?.close()
     this.#engine = null
   }
 
@@ -127,6 +132,7 @@ export class SyncControl implements SpaceSync {
 
   #obey(command: 'pause' | 'resume' | 'retry-now'): void {
     if (command !== 'retry-now') this.#isPaused = command === 'pause'
+    else this.events.emit({ type: 'retried' })
     if (this.#engine === null) return
     if (command !== 'retry-now') return this.#engine.dispatch({ type: command })
     this.#refusal = null
@@ -151,7 +157,10 @@ export class SyncControl implements SpaceSync {
         this.events.emit(event)
         return this.#tell()
       case 'failed':
-        return
+        this.#failure = event.error.code === 'store/cursor-moved' ? null : event.error
+        return this.#tell()
+      case 'beat':
+        return this.#count()
     }
   }
 
@@ -159,7 +168,9 @@ export class SyncControl implements SpaceSync {
   #tell(): void {
     const engine = this.#engine
     if (engine === null) return
-    this.#setSync({ ...this.#sync, phase: engine.phase, retryAtMs: engine.state.retryAtMs, problem: engine.state.stopped ?? this.#refusal })
+    if (engine.phase === 'live' || engine.phase === 'catching-up') this.#failure = null
+    const problem = engine.state.stopped ?? this.#failure ?? this.#refusal
+    this.#setSync({ ...this.#sync, phase: engine.phase, retryAtMs: engine.state.retryAtMs, problem })
     this.#post()
   }
 
@@ -195,21 +206,23 @@ export class SyncControl implements SpaceSync {
     this.#isCountAgain = true
     if (this.#isCounting) return
     this.#isCounting = true
-    const next = async (): Promise<void> => {
+    this.#countAll().catch((error: unknown) => {
+      if (!this.#isClosed) reportUncaught(error)
+    })
+  }
+
+  async #countAll(): Promise<void> {
+    try {
       while (this.#isCountAgain && !this.#isClosed) {
         this.#isCountAgain = false
         const pending = await this.#options.store.pendingTotals()
         this.#setSync({ ...this.#sync, pending })
       }
-      if (this.#engine !== null) this.#post()
+    } finally {
+      // In the same turn as the last look at `#isCountAgain`, so that no request falls between.
+      this.#isCounting = false
     }
-    next()
-      .catch((error: unknown) => {
-        if (!this.#isClosed) reportUncaught(error)
-      })
-      .finally(() => {
-        this.#isCounting = false
-      })
+    if (this.#engine !== null) this.#post()
   }
 
   /** What was refused before this tab led is still refused. */

@@ -9,12 +9,20 @@ import type { Acknowledged, Row, StoredUpdate } from '@tidemark/store'
 import type { Channel, Platform } from './platform.ts'
 import type { PlainError, SyncStatus } from './status.ts'
 
+/** A row, and the revision of its document that it reflects. */
+export interface RowAt {
+  readonly row: Row
+  readonly revision: number
+}
+
 export type TabMessage =
   | { readonly type: 'stored'; readonly updates: readonly StoredUpdate[]; readonly revisions: readonly (readonly [string, number])[] }
-  | { readonly type: 'rows'; readonly rows: readonly Row[] }
+  | { readonly type: 'rows'; readonly rows: readonly RowAt[] }
   | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: PlainError }
   | { readonly type: 'status'; readonly status: Omit<SyncStatus, 'problem'> & { readonly problem: PlainError | null } }
+  /** Another tab leads from now on; the one before may have ended before it could tell what it stored. */
+  | { readonly type: 'leads' }
   /** A new tab asks the leader for the status. */
   | { readonly type: 'joined' }
   | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'retry-now' }
@@ -46,13 +54,16 @@ export function joinTabs({ platform, name, message, lead }: TabsOptions): Tabs {
   })
   const giveUp = new AbortController()
   let isLeader = false
-  const held = (): Promise<void> =>
-    new Promise((release) => {
+  // Not at once: where there are no locks `hold` calls it before the caller has what this function returns.
+  const held = async (): Promise<void> => {
+    await null
+    await new Promise<void>((release) => {
       if (giveUp.signal.aborted) return release()
       giveUp.signal.addEventListener('abort', () => release())
       isLeader = true
       guarded(lead)
     })
+  }
   platform.locks.hold(name, held, giveUp.signal)
   return {
     get isLeader() {

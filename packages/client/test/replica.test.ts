@@ -34,7 +34,12 @@ const part = (from: number, to: number, last: number, done = false): Changes => 
 describe('where a replica stands', () => {
   test('in the incarnation it knows it goes on, also within a catch-up', () => {
     const state = { cursor: at('A', 7, { to: 20, last: 3 }), incarnations: [{ id: 'A', first: 1 }] }
-    expect(welcomed(state, welcome('A', 7))).toEqual({ state, carryAfter: null })
+    expect(welcomed(state, welcome('A', 20))).toEqual({ state, carryAfter: null })
+  })
+  test('[P5] a relay that only restarted goes on within the catch-up', () => {
+    const state = { cursor: at('A', 7, { to: 20, last: 3 }), incarnations: [{ id: 'A', first: 1 }] }
+    expect(welcomed(state, welcome('B', 20))).toMatchObject({ state: { cursor: at('B', 7, { to: 20, last: 3 }) }, carryAfter: 20 })
+    expect(welcomed(state, welcome('B', 12))).toMatchObject({ state: { cursor: at('B', 7) }, carryAfter: 12 })
   })
   test('[P2] in a new incarnation it goes on from the common seq, and looks after what came later', () => {
     const state = { cursor: at('A', 70), incarnations: [{ id: 'A', first: 1 }] }

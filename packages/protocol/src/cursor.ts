@@ -29,6 +29,9 @@ export interface Cursor {
   readonly catchUp?: CatchUp
 }
 
+/** How far a replica has read at all: to the end of a catch-up that was broken off, for the part that was listed. */
+export const reachOf = (cursor: Cursor): number => Math.max(cursor.seq, cursor.catchUp?.to ?? 0)
+
 /**
  * The last seq common to a relay's history and a replica's.
  *

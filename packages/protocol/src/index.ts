@@ -7,7 +7,7 @@ export type {
   Ping,
   Push,
 } from './client-messages.ts'
-export { type CatchUp, type Cursor, commonSeq, type Incarnation } from './cursor.ts'
+export { type CatchUp, type Cursor, commonSeq, type Incarnation, reachOf } from './cursor.ts'
 export { createClientFrameDecoder, createRelayFrameDecoder, encodeClientMessages, encodeRelayMessages, type FrameDecoder } from './frame.ts'
 export { defaultRelayLimits, type RelayLimits, wireLimits } from './limits.ts'
 export { documentName, isDocumentName, isEntityId, isEntityType, isSpaceName, parseDocumentName } from './names.ts'

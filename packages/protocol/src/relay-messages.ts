@@ -34,7 +34,7 @@ export interface Welcome {
   readonly incarnation: string
   /** The first seq of this incarnation. */
   readonly first: number
-  /** The last seq common to both histories; below the cursor's own only after the relay lost something. */
+  /** The last seq common to both histories; below the place that the replica has read to only after the relay lost something. */
   readonly common: number
   /** The log's last seq. */
   readonly head: number

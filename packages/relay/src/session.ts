@@ -21,6 +21,7 @@ import {
   isSpaceName,
   type Push,
   type RelayMessage,
+  reachOf,
   type Socket,
   type SocketHandlers,
   wireLimits,
@@ -175,7 +176,7 @@ class TidemarkSession implements Session, Member {
     const { clock, bounds, log } = this.#context
     const current = space.incarnations.at(-1) ?? { id: '', first: 0 }
     const { cursor } = hello
-    const common = cursor === null ? 0 : commonSeq(space.incarnations, space.head, hello.incarnations, cursor)
+    const common = cursor === null ? 0 : commonSeq(space.incarnations, space.head, hello.incarnations, { ...cursor, seq: reachOf(cursor) })
     this.#phase = 'open'
     this.#send([
       {
@@ -254,12 +255,12 @@ class TidemarkSession implements Session, Member {
  * A catch-up that was broken off goes on where it was, as long as the relay has lost nothing up to its end;
  * otherwise it begins anew. Nothing at all is caught up by document, a little by commits.
  */
-function startPosition({ cursor, incarnations }: Hello, space: Space, common: number): Position {
+function startPosition({ cursor }: Hello, space: Space, common: number): Position {
   const { head } = space
-  if (cursor?.catchUp !== undefined && common === cursor.seq) {
+  if (cursor?.catchUp !== undefined) {
     const { to, last } = cursor.catchUp
-    const isKept = to >= common && commonSeq(space.incarnations, head, incarnations, { ...cursor, seq: to }) === to
-    return isKept ? { mode: 'catch-up', from: common, to, last } : { mode: 'catch-up', from: common, to: head, last: 0 }
+    const from = Math.min(common, cursor.seq)
+    return common === to ? { mode: 'catch-up', from, to, last } : { mode: 'catch-up', from, to: head, last: 0 }
   }
   return common === 0 && head > 0 ? { mode: 'catch-up', from: 0, to: head, last: 0 } : { mode: 'live', seq: common }
 }

@@ -6,7 +6,8 @@
  * Invariants
  * 1. A local update raises its writer's mark, a remote one never does.
  * 2. An acknowledgement lowers the mark of the writer it names, up to the number it names, and no other.
- * 3. `rowRevision` equals `revision` only when the row's projection included everything stored before.
+ * 3. `lastSeq` never falls, except with the mark that says that the relay lost what came after.
+ * 4. `rowRevision` equals `revision` only when the row's projection included everything stored before.
  */
 import type { Acknowledged, DocPatch, DocRecord, PendingRange, RowWrite, StoredUpdate } from './local-store.ts'
 
@@ -81,7 +82,7 @@ const since = (pending: DocRecord['pending'], sinceMs: number | null): number | 
 
 const withPatch = (record: DocRecord, { lastSeq, carry, problem }: DocPatch): DocRecord => ({
   ...record,
-  lastSeq: lastSeq ?? record.lastSeq,
+  lastSeq: lastSeq === undefined ? record.lastSeq : carry === true ? lastSeq : Math.max(record.lastSeq, lastSeq),
   carry: carry ?? record.carry,
   problem: problem === undefined ? record.problem : problem,
 })

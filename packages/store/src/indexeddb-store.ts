@@ -105,7 +105,9 @@ class IndexedDbStore implements LocalStore {
   }
 
   async pendingTotals(): ReturnType<LocalStore['pendingTotals']> {
-    return pendingTotalsOf(await this.pending(Number.POSITIVE_INFINITY))
+    const all = Number.POSITIVE_INFINITY
+    const [pending, carrying] = await Promise.all([this.pending(all), this.carrying(all)])
+    return pendingTotalsOf(pending, carrying)
   }
 
   rows(type: string): Promise<readonly Row[]> {

@@ -63,7 +63,10 @@ export interface DocRecord {
   readonly problem: string | null
 }
 
-/** Changes to a `DocRecord` that are not derived from updates or acknowledgements; `lastSeq` may be lowered. */
+/**
+ * Changes to a `DocRecord` that are not derived from updates or acknowledgements. `lastSeq` only rises, except
+ * together with `carry: true`: then the relay lost what came after it.
+ */
 export interface DocPatch {
   readonly name: string
   readonly lastSeq?: number
@@ -181,7 +184,7 @@ export interface LocalStore {
 
   /** Documents with a pending mark, oldest first, with the updates behind it. */
   pending(limit: number): Promise<readonly PendingDocument[]>
-  /** How much is pending in all. */
+  /** How much is pending in all; a document that is to be carried counts, without its bytes. */
   pendingTotals(): Promise<{ readonly documents: number; readonly bytes: number; readonly sinceMs: number | null }>
 
   /** All rows of a type, in order of id. */

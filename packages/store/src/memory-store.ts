@@ -83,7 +83,10 @@ class MemoryStore implements LocalStore {
   }
 
   async pendingTotals(): ReturnType<LocalStore['pendingTotals']> {
-    return pendingTotalsOf(this.#pending())
+    return pendingTotalsOf(
+      this.#pending(),
+      this.#names((record) => record.carry),
+    )
   }
 
   async rows(type: string): Promise<readonly Row[]> {

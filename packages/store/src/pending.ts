@@ -7,9 +7,13 @@ export const isPendingUpdate =
   ({ writer, n, origin }: StoredUpdate): boolean =>
     origin === 'local' && isWithinMark(record, writer, n)
 
-/** Sums up all pending documents, which come oldest first. */
-export function pendingTotalsOf(documents: readonly PendingDocument[]): { documents: number; bytes: number; sinceMs: number | null } {
+/** Sums up all pending documents, which come oldest first, and those that are only to be carried. */
+export function pendingTotalsOf(
+  documents: readonly PendingDocument[],
+  carrying: readonly string[],
+): { documents: number; bytes: number; sinceMs: number | null } {
   const updates = documents.flatMap((document) => document.updates)
   const bytes = updates.reduce((sum, update) => sum + update.bytes.byteLength, 0)
-  return { documents: documents.length, bytes, sinceMs: documents[0]?.record.pendingSinceMs ?? null }
+  const names = new Set([...documents.map((document) => document.record.name), ...carrying])
+  return { documents: names.size, bytes, sinceMs: documents[0]?.record.pendingSinceMs ?? null }
 }

@@ -21,6 +21,8 @@ import {
 export interface ConnectionHandlers {
   opened(): void
   message(message: Exclude<RelayMessage, { type: 'chunk' | 'names' | 'pong' }>, connection: Connection): void
+  /** Now and then while the connection lasts. */
+  beat(): void
   closed(code: number, reason: string): void
 }
 
@@ -102,6 +104,7 @@ export class Connection {
     this.#cancelPing = this.#clock.schedule(wireLimits.heartbeatMs, () => {
       this.send([{ type: 'ping' }])
       this.#ping()
+      this.#handlers.beat()
     })
   }
 

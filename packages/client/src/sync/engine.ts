@@ -10,7 +10,7 @@ import type { Acknowledged, LocalStore } from '@tidemark/store'
 import type { Platform } from '../platform.ts'
 import type { SyncPhase } from '../status.ts'
 import type { StoredDocuments } from '../stored.ts'
-import { Connection } from './connection.ts'
+import { Connection, type ConnectionHandlers } from './connection.ts'
 import { backoffLimits, initialState, phaseOf, type SyncEffect, type SyncEvent, type SyncState, step } from './machine.ts'
 import { Pusher } from './pusher.ts'
 import { Receiver } from './receiver.ts'
@@ -44,6 +44,8 @@ export type EngineEvent =
   | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
   | { readonly type: 'failed'; readonly error: TidemarkError }
+  /** Time to look for what nobody told of. */
+  | { readonly type: 'beat' }
 
 /** The values that the engine keeps under the store's `state`. */
 const incarnationsKey = 'incarnations'
@@ -58,7 +60,10 @@ export class SyncEngine {
   #receiver: Receiver | null = null
   #pusher: Pusher | null = null
   #head = 0
+  #isWelcoming = false
   #clockOffsetMs: number | null = null
+  /** Resolves when what earlier connections had begun to store is stored. */
+  #ended: Promise<unknown> = Promise.resolve()
   /** Changes that came before the welcome was stored; bounded by the credit in `hello`. */
   #early: Changes[] = []
   #cancelWait: () => void = () => {}
@@ -110,10 +115,12 @@ export class SyncEngine {
     this.wake()
   }
 
-  close(): void {
+  /** Hangs up; resolves when what had begun to be stored is stored and told. */
+  async close(): Promise<void> {
     this.#stopListening()
     this.dispatch({ type: 'unlead' })
     this.#cancelWait()
+    await this.#ended
   }
 
   #perform(effect: SyncEffect): void {
@@ -127,9 +134,10 @@ export class SyncEngine {
 
   #dial(): void {
     const { platform, relay } = this.#options
+    let connection: Connection | null = null
     // Events of a connection that was given up meanwhile count no more.
-    const isCurrent = (): boolean => this.#connection === connection
-    const connection: Connection = new Connection(platform.connect, `${relay.url.replace(/\/+$/, '')}/v1`, platform.clock, {
+    const isCurrent = (): boolean => connection !== null && this.#connection === connection
+    const handlers: ConnectionHandlers = {
       opened: () => {
         if (isCurrent()) this.dispatch({ type: 'opened' })
       },
@@ -141,8 +149,19 @@ export class SyncEngine {
         this.#forget()
         this.dispatch({ type: 'closed', code, reason })
       },
-    })
-    this.#connection = connection
+      beat: () => {
+        this.#pusher?.wake()
+        this.events.emit({ type: 'beat' })
+      },
+    }
+    try {
+      connection = new Connection(platform.connect, `${relay.url.replace(/\/+$/, '')}/v1`, platform.clock, handlers)
+      this.#connection = connection
+    } catch (cause) {
+      // The address itself is refused, as ws:// on a page that came by https:// is.
+      const error = new TidemarkError('relay/config', `${relay.url} cannot be dialled from here`, { cause })
+      this.dispatch({ type: 'bye', error, retryAfterMs: 0 })
+    }
   }
 
   /** Ends the connection from this side; the machine knows already. */
@@ -154,22 +173,36 @@ export class SyncEngine {
 
   #forget(): void {
     this.#connection = null
+    this.#ended = Promise.all([this.#ended, this.#receiver?.settled, this.#pusher?.settled])
     this.#receiver?.close()
     this.#pusher?.close()
+    this.#early = []
     this.#receiver = null
     this.#pusher = null
     this.#cancelStable()
+    this.#isWelcoming = false
   }
 
   async #greet(connection: Connection): Promise<void> {
-    const { store, relay, space, replica, build } = this.#options
+    const { space, replica, build } = this.#options
     try {
+      // A late commit of the connection before would move what is read here.
+      await this.#ended
+      const token = await this.#token()
       const { cursor, incarnations } = await this.#replicaState()
-      const token = (await relay.token?.()) ?? ''
       if (this.#connection !== connection) return
       connection.send([{ type: 'hello', version: wireVersion, space, token, replica, build, cursor, incarnations, credit: creditBytes }])
     } catch (error) {
-      if (this.#connection === connection) this.#failed(toTidemarkError(error, store.status.get().problem?.code ?? 'store/failed'))
+      if (this.#connection === connection) this.#failed(toTidemarkError(error, 'store/failed'))
+    }
+  }
+
+  /** @throws {TidemarkError} the app's own, or `relay/unreachable`: a token that cannot be had is mostly a network that is not there. */
+  async #token(): Promise<string> {
+    try {
+      return (await this.#options.relay.token?.()) ?? ''
+    } catch (error) {
+      throw toTidemarkError(error, 'relay/unreachable')
     }
   }
 
@@ -182,6 +215,8 @@ export class SyncEngine {
     const connection = this.#connection as Connection
     switch (message.type) {
       case 'welcome':
+        if (this.#state.connection !== 'greeting' || this.#isWelcoming) throw new TidemarkError('protocol/malformed', 'a second welcome')
+        this.#isWelcoming = true
         return void this.#welcome(message, connection)
       case 'changes': {
         if (this.#receiver === null) return void this.#early.push(message)
@@ -210,9 +245,11 @@ export class SyncEngine {
       const lost = carryAfter === null ? [] : await store.changedAfter(carryAfter)
       await store.commit({
         ...(state === before ? {} : { cursor: { follows: cursorJson(before.cursor), next: cursorJson(state.cursor) } }),
-        docs: lost.map((name) => ({ name, carry: true })),
+        docs: lost.map((name) => ({ name, carry: true, lastSeq: carryAfter ?? 0 })),
         state: { [incarnationsKey]: incarnationsJson(state.incarnations), [clockOffsetKey]: this.#clockOffsetMs },
       })
+      // What the relay lost counts as pending from now on.
+      this.events.emit({ type: 'beat' })
       if (this.#connection !== connection) return
       this.#start(state.cursor as Cursor, welcome, connection)
       for (const changes of this.#early.splice(0)) this.#receive(changes)
@@ -258,9 +295,11 @@ export class SyncEngine {
     if (cursor.catchUp === undefined && cursor.seq >= this.#head) this.dispatch({ type: 'caught-up' })
   }
 
-  /** A failure on this side: the connection is given up and tried again with backoff. */
+  /** A failure on this side: the connection is given up, and tried again with backoff where that can help. */
   #failed(error: TidemarkError): void {
     this.events.emit({ type: 'failed', error })
-    this.#connection?.close(closeCodes.normal, error.code)
+    const isPassing = error.retryable || error.code === 'store/cursor-moved' || error.code === 'store/closed'
+    if (isPassing) this.#connection?.close(closeCodes.normal, error.code)
+    else this.dispatch({ type: 'bye', error, retryAfterMs: 0 })
   }
 }

@@ -31,8 +31,8 @@ export interface PusherOptions {
 
 const documentsAtOnce = 64
 const retryMs = 1_000
-/** Own updates whose echo on the feed is recognised, so that they are not stored twice. */
-const maxEchoes = 256
+/** Bytes of own updates whose echo on the feed is recognised, so that they are not stored twice. */
+const maxEchoBytes = 4 << 20
 
 export class Pusher {
   readonly #options: PusherOptions
@@ -40,6 +40,7 @@ export class Pusher {
   readonly #busy = new Set<string>()
   readonly #echoes: { readonly name: string; readonly update: Uint8Array }[] = []
   #n = 0
+  #echoBytes = 0
   #isRunning = false
   #isAskedAgain = false
   #isClosed = false
@@ -48,6 +49,11 @@ export class Pusher {
 
   constructor(options: PusherOptions) {
     this.#options = options
+  }
+
+  /** Resolves when every answer that came so far is stored. */
+  get settled(): Promise<void> {
+    return this.#settling
   }
 
   /** Looks for pending changes and sends them; cheap when there are none. */
@@ -165,7 +171,8 @@ export class Pusher {
     this.#inFlight.set(n, one)
     this.#busy.add(one.name)
     this.#echoes.push({ name: one.name, update: one.update })
-    if (this.#echoes.length > maxEchoes) this.#echoes.shift()
+    this.#echoBytes += one.update.length
+    while (this.#echoBytes > maxEchoBytes) this.#echoBytes -= this.#echoes.shift()?.update.length ?? this.#echoBytes
     return { type: one.kind, n, document: one.name, update: one.update }
   }
 

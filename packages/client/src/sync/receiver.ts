@@ -45,7 +45,7 @@ export class Receiver {
   readonly #options: ReceiverOptions
   readonly #frames: Frame[] = []
   #cursor: Cursor
-  #isRunning = false
+  #running: Promise<void> | null = null
   #isClosed = false
   #cancelRetry: () => void = () => {}
 
@@ -58,7 +58,12 @@ export class Receiver {
     if (this.#isClosed) return
     const frameBytes = named.reduce((sum, change) => sum + change.bytes.length, 0)
     this.#frames.push({ changes, named, frameBytes })
-    void this.#run()
+    this.#start()
+  }
+
+  /** Resolves when the transaction that runs now is complete. */
+  get settled(): Promise<void> {
+    return this.#running ?? Promise.resolve()
   }
 
   close(): void {
@@ -66,18 +71,22 @@ export class Receiver {
     this.#cancelRetry()
   }
 
+  #start(): void {
+    this.#running ??= this.#run()
+  }
+
   async #run(): Promise<void> {
-    if (this.#isRunning) return
-    this.#isRunning = true
+    // The frames of one turn go together; and what runs is known as running before it can end.
+    await null
     try {
       while (this.#frames.length > 0 && !this.#isClosed) await this.#store(this.#frames.slice(0, maxFramesTogether))
     } catch (error) {
       const failure = toTidemarkError(error, 'store/failed')
       if (failure.code === 'protocol/malformed' || failure.code === 'store/cursor-moved' || failure.code === 'store/closed')
         this.#options.failed(failure)
-      else if (!this.#isClosed) this.#cancelRetry = this.#options.clock.schedule(retryMs, () => void this.#run())
+      else if (!this.#isClosed) this.#cancelRetry = this.#options.clock.schedule(retryMs, () => this.#start())
     } finally {
-      this.#isRunning = false
+      this.#running = null
     }
   }
 

@@ -4,7 +4,7 @@
  * Pure functions over the stored values; `Receiver` commits what they give.
  */
 import { TidemarkError } from '@tidemark/base'
-import { type Changes, type Cursor, type Incarnation, type Welcome, wireLimits } from '@tidemark/protocol'
+import { type Changes, type Cursor, type Incarnation, reachOf, type Welcome, wireLimits } from '@tidemark/protocol'
 import type { Json } from '@tidemark/store'
 
 export interface ReplicaState {
@@ -31,15 +31,18 @@ export const incarnationsJson = (incarnations: readonly Incarnation[]): Json => 
 /**
  * Where a replica stands after `welcome`.
  *
- * In the incarnation it knows it goes on where it was. In a new one it goes on from the common seq, and
- * a broken catch-up starts over; documents known to have changed later (`carryAfter`) may be lost to the
- * relay and are carried back.
+ * Where the relay lost nothing that was read here, it goes on where it was, also within a catch-up. Otherwise
+ * it goes on from the common seq. In a new incarnation, documents known to have changed after the common seq
+ * (`carryAfter`) may be lost to the relay and are carried back.
  */
 export function welcomed(before: ReplicaState, welcome: Welcome): { readonly state: ReplicaState; readonly carryAfter: number | null } {
   const { cursor } = before
-  const isSameLife = cursor?.incarnation === welcome.incarnation && welcome.common === cursor.seq
-  if (isSameLife) return { state: before, carryAfter: null }
-  const next: Cursor = { incarnation: welcome.incarnation, seq: welcome.common, grants: '', scope: '' }
+  const isWhole = cursor !== null && welcome.common === reachOf(cursor)
+  if (isWhole && cursor.incarnation === welcome.incarnation) return { state: before, carryAfter: null }
+  const seq = cursor === null ? welcome.common : Math.min(welcome.common, cursor.seq)
+  const next: Cursor = isWhole
+    ? { ...cursor, incarnation: welcome.incarnation }
+    : { incarnation: welcome.incarnation, seq, grants: '', scope: '' }
   const others = before.incarnations.filter((one) => one.id !== welcome.incarnation)
   const incarnations = [...others, { id: welcome.incarnation, first: welcome.first }].slice(-wireLimits.maxIncarnations)
   return { state: { cursor: next, incarnations }, carryAfter: cursor === null ? null : welcome.common }

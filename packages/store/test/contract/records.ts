@@ -122,6 +122,16 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await store.rows('no')).toEqual([])
     })
 
+    test('the last seq only rises, except where the relay lost what came after it', async () => {
+      const store = await openOne()
+      await store.commit({ docs: [{ name: 'a', lastSeq: 9 }] })
+      await store.commit({ docs: [{ name: 'a', lastSeq: 4 }] })
+      expect((await recordOf(store, 'a'))?.lastSeq).toBe(9)
+      await store.commit({ docs: [{ name: 'a', carry: true, lastSeq: 4 }] })
+      expect((await recordOf(store, 'a'))?.lastSeq).toBe(4)
+      expect(await store.pendingTotals()).toMatchObject({ documents: 1, bytes: 0 })
+    })
+
     test('a patch sets only what it names', async () => {
       const store = await openOne()
       await store.commit({
@@ -139,7 +149,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
           { name: 'a', lastSeq: 2 },
         ],
       })
-      expect(await recordOf(store, 'a')).toMatchObject({ carry: false, problem: 'relay/forbidden', lastSeq: 2 })
+      expect(await recordOf(store, 'a')).toMatchObject({ carry: false, problem: 'relay/forbidden', lastSeq: 9 })
       await store.commit({ docs: [{ name: 'a', problem: null }] })
       expect((await recordOf(store, 'a'))?.problem).toBeNull()
       expect(await store.carrying(9)).toEqual([])
