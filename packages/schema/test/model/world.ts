@@ -77,6 +77,8 @@ interface Place {
   isUnsettled: boolean
   shown: Shown | null
   readonly undoable: number[]
+  /** By op: the op of an undo that brought its value back. */
+  readonly standIns: Map<number, number>
 }
 
 export interface WorldOptions {
@@ -115,7 +117,7 @@ export class World {
     const user = `user${at}`
     const clock = this.#clocks[at % this.#clocks.length] as { now: () => number }
     const replica = this.#options.subject(doc, { user, clock, keptEntries: this.#options.keptEntries })
-    const place: Place = { doc, replica, user, seen: new Set(), isUnsettled: false, shown: null, undoable: [] }
+    const place: Place = { doc, replica, user, seen: new Set(), isUnsettled: false, shown: null, undoable: [], standIns: new Map() }
     place.seen = this.integrated(place)
     place.isUnsettled = replica.read().syncing || !this.#isWhole(place)
     this.places[at] = place
@@ -261,8 +263,11 @@ export class World {
     if (place.replica.read().syncing || this.history.life(place.seen).deleted) return
     const heads = this.history.heads(place.seen)
     let last: Op | undefined
+    let first: number | undefined
     while (place.undoable.length > 0 && last === undefined) {
-      const id = place.undoable.pop()
+      first = place.undoable.pop()
+      let id = first
+      while (id !== undefined && place.standIns.has(id)) id = place.standIns.get(id)
       last = heads.find((op) => op.id === id)
     }
     if (last === undefined) {
@@ -271,12 +276,15 @@ export class World {
     }
     const undone = last
     const hasOthers = heads.some((op) => op !== undone && op.kind !== 'withdraw' && op.value !== undone.value)
-    const replaced = this.#replaced.get(undone.id) ?? []
+    const replaced = this.#replaced.get(first ?? -1) ?? []
     const standing = replaced.filter((op) => op.kind !== 'withdraw')
-    const before = (standing.length > 0 ? standing : replaced).at(-1)?.value ?? null
+    const before = (standing.length > 0 ? standing : replaced).at(-1)
     const op = { base: undone.base, names: new Set([undone.id]), about: [] }
     if (hasOthers) this.#write(place, null, () => place.replica.undo(), { ...op, kind: 'withdraw', value: undone.base })
-    else this.#write(place, null, () => place.replica.undo(), { ...op, kind: 'set', value: before })
+    else {
+      const made = this.#write(place, null, () => place.replica.undo(), { ...op, kind: 'set', value: before?.value ?? null })
+      if (made !== null && before !== undefined) place.standIns.set(before.id, made.id)
+    }
   }
 
   #life(place: Place, kind: 'delete' | 'restore'): void {
