@@ -250,6 +250,7 @@ class DocumentEntity implements AttachedEntity {
           throw new TidemarkError('schema/may-not-decide', `${writer.user || 'this user'} may not decide ${field}`)
         }
       },
+      standIns: new Map(),
       done: (step) => this.#undo.done(step),
     }
   }

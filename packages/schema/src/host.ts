@@ -31,6 +31,8 @@ export interface Host {
   readonly checkDraft: (changes: Changes) => void
   /** @throws {TidemarkError} `schema/may-not-decide` */
   readonly checkDecider: (field: string) => void
+  /** By the key of an entry that was undone: the entry that brought its value back. */
+  readonly standIns: Map<string, KnownEntry>
   /** Puts a step on this user's undo stack. */
   readonly done: (step: UndoStep) => void
 }

@@ -4,6 +4,8 @@ export const limits = {
   fields: 256,
   /** Entries that a prune leaves of one field; it starts above twice as many. */
   keptEntries: 16,
+  /** Entries of one field above which a prune no longer waits for what it removes to be covered everywhere. */
+  uncoveredEntries: 128,
   /** Canonical JSON of one field's value, in UTF-8. */
   valueBytes: 64 * 1024,
   /** Canonical JSON of one value of a critical or arbitrated field, in UTF-8: a decision keeps every value that it rejected. */

@@ -10,9 +10,13 @@
  * 4. What stays and is superseded is named by something that stays too, or by a head. An entry that supersedes a decision
  *    could never go by rule 2, and nothing after it either; so the write that prunes, and every entry that stays, also
  *    names what stayed before it (`carried`). Those are superseded already; naming them again changes no head.
+ * 5. Whoever has the write that pruned also has what names each removed entry (`coveredBy`). Yjs lets a replica have the
+ *    write, and so the removal, without a third write that superseded the removed one; the value would be missing there
+ *    until that arrives. Past `limits.uncoveredEntries` this rule yields, so that a field stays bounded whatever happens.
  */
-import type * as Y from 'yjs'
+import * as Y from 'yjs'
 import { type Dot, dotKey, type EntryKind, type EntryReader, entriesName, type KnownEntry } from './entry.ts'
+import { limits } from './limits.ts'
 import { isIntegrated, isWaiting, mappedEntries, type Register, type RegisterModel } from './register.ts'
 
 const keptKinds: ReadonlySet<EntryKind> = new Set<EntryKind>(['decide', 'withdraw', 'delete', 'restore'])
@@ -54,24 +58,43 @@ export function pruneField({ model, doc, read, field, keep }: Pruning): number {
     present.set(entry.key, entry)
     for (const name of entry.names) namers.set(name, [...(namers.get(name) ?? []), entry])
   }
+  let left = [...present.values()].filter((entry) => !isKept(model, entry)).length
+  const isCovered = left > limits.uncoveredEntries ? () => true : coveredBy(doc, array)
+  const covering = (dot: Dot): readonly KnownEntry[] => (namers.get(dotKey(dot)) ?? []).filter((namer) => isCovered(namer.i))
   const stays = (entry: KnownEntry): boolean => isKept(model, entry) || !namers.has(entry.key)
   const settled = (dot: Dot): boolean => {
     const entry = present.get(dotKey(dot))
     if (entry === undefined) return isIntegrated(doc, dot)
-    return isKept(model, entry) && (namers.get(entry.key) ?? []).some(stays)
+    return isKept(model, entry) && covering(dot).some(stays)
   }
 
-  let left = [...present.values()].filter((entry) => !isKept(model, entry)).length
   const removed: number[] = []
   for (const [index, entry] of places.entries()) {
     if (left <= keep) break
     if (entry === null || present.get(entry.key) !== entry || stays(entry) || !entry.o.every(settled)) continue
+    if (covering(entry.i).length === 0) continue
     present.delete(entry.key)
     removed.push(index)
     left--
   }
   removeAll(array, removed)
   return removed.length
+}
+
+/** Whether a replica that has the last own struct must have the one at a dot: what Yjs integrates before it. */
+function coveredBy(doc: Y.Doc, array: Y.Array<unknown>): (dot: Dot) => boolean {
+  const covered = new Map([[doc.clientID, Y.getState(doc.store, doc.clientID) - 1]])
+  const cover = (id: Y.ID | null): void => {
+    if (id !== null && (covered.get(id.client) ?? -1) < id.clock) covered.set(id.client, id.clock)
+  }
+  const items: Y.Item[] = []
+  for (let item = array._start; item !== null; item = item.right) items.push(item)
+  for (const item of items.reverse()) {
+    if ((covered.get(item.id.client) ?? -1) < item.id.clock) continue
+    cover(item.origin)
+    cover(item.rightOrigin)
+  }
+  return ([client, clock]) => (covered.get(client) ?? -1) >= clock
 }
 
 /** Removes the items at `indices`, which rise, run by run from the right. */

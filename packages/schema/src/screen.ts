@@ -97,6 +97,7 @@ class DocumentScreen implements Screen {
     const settles = before.syncing && !waiting
     const isMute = !entriesChanged && collections.length === 0 && before.life.status === 'alive'
     if (isMute && waiting === before.syncing) return
+    if (entriesChanged) this.#host.writer.known.registers = null
     const registers = this.#registers()
     if (waiting) this.#overlay(transaction, registers, collections)
     else {
@@ -204,14 +205,16 @@ const isChosen = ({ name }: Policy): boolean => name === 'latest' || name === 'm
 const kept = <T>(before: readonly T[] | undefined, next: readonly T[]): readonly T[] =>
   before !== undefined && before.length === next.length && next.every((one, index) => one === before[index]) ? before : Object.freeze(next)
 
-const sameText = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+const sameText = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
 
 /** `next` with every part that is as before, or `before` itself when all of them are. */
 function unchangedOr(before: Shown, next: Shown): Shown {
   const value = sameParts(before.value, next.value) ? before.value : next.value
-  const invalid = sameText(before.invalid, next.invalid) ? before.invalid : next.invalid
+  const invalid =
+    before.invalid.length + next.invalid.length === 0 || sameText(before.invalid, next.invalid) ? before.invalid : next.invalid
   const life = sameText(before.life, next.life) ? before.life : next.life
-  const reports = sameText(before.reports, next.reports) ? before.reports : next.reports
+  const reports =
+    before.reports.length + next.reports.length === 0 || sameText(before.reports, next.reports) ? before.reports : next.reports
   const merged: Shown = { ...next, value, invalid, life, reports }
   const isSame = (Object.keys(merged) as (keyof Shown)[]).every((part) => merged[part] === before[part])
   if (isSame) return before

@@ -4,7 +4,9 @@
  * Invariants
  * 1. Entries are never removed to undo them; `$entries` is in no `Y.UndoManager`.
  * 2. What others have superseded since is theirs now, and not undone.
- * 3. A plain write of an undo never ends a conflict: it supersedes one's own head only.
+ * 3. What a step wrote to bring a value back stands in for the entry that first held it, so that the step before can
+ *    go on from there.
+ * 4. A plain write of an undo never ends a conflict: it supersedes one's own head only.
  */
 import { inOrder, standingHeads } from './candidate.ts'
 import type { KnownEntry } from './entry.ts'
@@ -35,12 +37,24 @@ const replaced = (entry: KnownEntry, heads: readonly KnownEntry[]): KnownEntry |
 
 const step = (host: Host, written: readonly Written[]): UndoStep => ({ undo: () => undoAll(host, written) })
 
+/** The entry that holds now what `entry` held. */
+function standIn(host: Host, entry: KnownEntry): KnownEntry {
+  const next = host.standIns.get(entry.key)
+  return next === undefined ? entry : standIn(host, next)
+}
+
 function undoAll(host: Host, written: readonly Written[]): UndoStep | null {
-  const standing = written.filter(({ entry }) => host.register(entry.f)?.heads.some((head) => head.key === entry.key) === true)
+  const standing = written
+    .map(({ entry, before }): Written => ({ entry: standIn(host, entry), before }))
+    .filter(({ entry }) => host.register(entry.f)?.heads.some((head) => head.key === entry.key) === true)
   if (standing.length === 0) return null
   const drafts = standing.map((one) => draftFor(host, one))
   host.checkDraft(new Map(drafts.flatMap((draft) => (draft.k === 'set' ? [[draft.f, draft.v] as const] : []))))
   const entries = host.change(() => drafts.map((draft) => host.append(draft)))
+  for (const [index, entry] of entries.entries()) {
+    const before = standing[index]?.before
+    if (entry.k === 'set' && before) host.standIns.set(before.key, entry)
+  }
   return step(
     host,
     entries.map((entry, index) => ({ entry, before: standing[index]?.entry ?? null })),

@@ -53,6 +53,8 @@ export interface Writer {
   readonly stamps: StampClock
   readonly read: EntryReader
   readonly keep: number
+  /** The registers as they were last read, until an entry is appended here or a transaction changed the array. */
+  readonly known: { registers: Registers | null; length: number }
 }
 
 export const createWriter = (model: WriteModel, doc: Y.Doc, options: WriteOptions, read = createEntryReader()): Writer => ({
@@ -62,10 +64,18 @@ export const createWriter = (model: WriteModel, doc: Y.Doc, options: WriteOption
   stamps: options.stamps ?? createStampClock(options.clock ?? systemClock),
   read,
   keep: options.keptEntries ?? limits.keptEntries,
+  known: { registers: null, length: 0 },
 })
 
 /** The registers of the document at this moment. */
-export const registersOf = ({ model, doc, read }: Writer): Registers => readRegisters(model, doc, read)
+export function registersOf({ model, doc, read, known }: Writer): Registers {
+  const { length } = doc.getArray(entriesName)
+  if (known.registers === null || known.length !== length || model.mapping !== null) {
+    known.registers = readRegisters(model, doc, read)
+    known.length = length
+  }
+  return known.registers
+}
 
 /** The register field of that name. @throws {TidemarkError} `schema/unknown-field`, or `schema/invalid` when it is no register. */
 export function registerField(model: WriteModel, name: string): RegisterField {
@@ -154,8 +164,10 @@ export function appendEntry(writer: Writer, draft: EntryDraft, register: Registe
   const { model, doc, user, stamps, read, keep } = writer
   const array = doc.getArray<unknown>(entriesName)
   const passing = register === undefined ? 0 : register.entries.filter((entry) => !isKept(model, entry)).length
-  const prunes = passing + 1 > 2 * keep && !isWaiting(doc)
-  const chain = register !== undefined && (prunes || isKeptKind(draft.k)) ? carried(model, register) : []
+  const waits = isWaiting(doc)
+  const prunes = passing + 1 > 2 * keep && !waits
+  // While the document waits, what is superseded here may still be what is shown.
+  const chain = register !== undefined && !waits && (prunes || isKeptKind(draft.k)) ? carried(model, register) : []
   const { f, v, b, o, k, ...rest } = draft
   const raw: Entry = {
     i: [doc.clientID, Y.getState(doc.store, doc.clientID)],
@@ -170,12 +182,14 @@ export function appendEntry(writer: Writer, draft: EntryDraft, register: Registe
     ...rest,
   }
   array.push([raw])
+  writer.known.registers = null
   if (prunes) pruneField({ model, doc, read, field: f, keep })
   return read(raw) as KnownEntry
 }
 
 /** Appends one entry per change, inside a transaction of the caller. */
 export function writeChanges(writer: Writer, changes: Changes, plans: ReadonlyMap<string, Supersedes>): KnownEntry[] {
+  // One field's entry changes no other field's register.
   const registers = registersOf(writer)
   return [...changes].map(([f, v]) => {
     const { o, k, b } = plans.get(f) as Supersedes

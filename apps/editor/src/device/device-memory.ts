@@ -11,7 +11,7 @@ export interface DeviceUser {
   readonly name: string
 }
 
-const userSchema = z.object({ id: z.string().min(1).max(64), name: z.string().min(1).max(64) })
+const userSchema = z.object({ id: z.string().min(1).max(64) })
 const keys = { user: 'fieldbook.user', offline: 'fieldbook.offline' } as const
 const fallback = new Map<string, string>()
 
@@ -38,14 +38,16 @@ export function deviceUser(): DeviceUser {
   const stored = parseUser(read(keys.user))
   if (stored !== null) return stored
   const id = crypto.getRandomValues(new Uint32Array(4)).reduce((text, word) => text + word.toString(36), 'u')
-  const user: DeviceUser = { id, name: friendlyName() }
-  write(keys.user, JSON.stringify(user))
-  return user
+  write(keys.user, JSON.stringify({ id }))
+  return named(id)
 }
+
+// The name is never stored: it must be the one that others see.
+const named = (id: string): DeviceUser => ({ id, name: friendlyName(id) })
 
 function parseUser(text: string | null): DeviceUser | null {
   try {
-    return userSchema.parse(JSON.parse(text ?? 'null'))
+    return named(userSchema.parse(JSON.parse(text ?? 'null')).id)
   } catch {
     // reason: nothing stored, or nothing that we stored; a new user is made up.
     return null

@@ -1,4 +1,6 @@
 /** The reports as a list of links; arrow keys move through it, Enter opens. */
+import { Split } from 'lucide-react'
+import { rowMark } from '../conflict/conflict-words.ts'
 import { arrowFocus } from '../device/arrow-focus.ts'
 import { shortDay } from '../report/day.ts'
 import type { ReportRow } from '../report/report.ts'
@@ -32,10 +34,24 @@ export function ReportList({ rows, currentId }: Props) {
                 {shortDay(row.value.openedOn, now)}
               </time>
             </span>
-            <span className="row-preview">{row.value.body || 'No text yet'}</span>
+            <span className="row-foot">
+              <span className="row-preview">{row.value.body || 'No text yet'}</span>
+              <ConflictMark conflicts={row.value.$conflicts} />
+            </span>
           </a>
         </li>
       ))}
     </ul>
+  )
+}
+
+function ConflictMark({ conflicts }: { readonly conflicts: number | undefined }) {
+  const words = rowMark(conflicts)
+  if (words === null) return null
+  return (
+    <span className="row-mark" data-testid="row-conflict" title="Values stand side by side; somebody has to decide">
+      <Split aria-hidden="true" />
+      {words}
+    </span>
   )
 }

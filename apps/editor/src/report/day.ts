@@ -28,3 +28,13 @@ export function shortDay(day: string | undefined, now: Date): string {
 export function longDay(day: string | undefined): string {
   return parse(day)?.toLocaleDateString(locale, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }) ?? 'Choose a day'
 }
+
+/** A moment to the minute: `14:32` today, otherwise `12 Nov, 14:32` or `12 Nov 2024, 14:32`. */
+export function exactMoment(atMs: number, nowMs: number): string {
+  const [date, now] = [new Date(atMs), new Date(nowMs)]
+  const time = date.toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' })
+  return dayOf(date) === dayOf(now) ? time : `${shortDay(dayOf(date), now)}, ${time}`
+}
+
+/** A moment in full, for who wants to know exactly. */
+export const fullMoment = (atMs: number): string => new Date(atMs).toLocaleString(locale, { dateStyle: 'full', timeStyle: 'medium' })

@@ -17,7 +17,7 @@ export function ReportPage({ fieldbook, id }: Props) {
     case 'loading':
       return <ReportSkeleton />
     case 'open':
-      return <ReportForm key={state.report.doc.guid + state.report.doc.clientID} report={state.report} />
+      return <ReportForm key={state.report.doc.guid + state.report.doc.clientID} report={state.report} self={fieldbook.user.id} />
     case 'failed':
       return (
         <div className="page-note">

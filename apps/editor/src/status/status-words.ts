@@ -135,7 +135,8 @@ function problemWords({ problem, storage, phase }: Status): readonly ProblemWord
   return words
 }
 
-const ago = (ms: number): string => (ms < 60_000 ? 'just now' : `${span(ms)} ago`)
+/** How long ago, in one unit: `just now`, `2 min ago`. A moment that this device's clock has not reached is just now. */
+export const ago = (ms: number): string => (ms < 60_000 ? 'just now' : `${span(ms)} ago`)
 
 /** A stretch of time in one unit: `12 s`, `2 min`, `3 h`, `4 days`. */
 export function span(ms: number): string {

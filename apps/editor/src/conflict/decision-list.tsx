@@ -1,0 +1,36 @@
+/** The record: every decision of the report, the latest first. */
+import { Scale } from 'lucide-react'
+import { useNow } from '../device/use-now.ts'
+import type { OpenReport } from '../fieldbook.ts'
+import { assessments, optionOf } from '../report/assessment.ts'
+import { countWords, type ReportConflict, type ReportDecision } from './conflict-words.ts'
+import { DecisionItem } from './decision-item.tsx'
+
+interface Props {
+  readonly report: OpenReport
+  readonly decisions: readonly ReportDecision[]
+  readonly conflicts: readonly ReportConflict[]
+  readonly self: string
+}
+
+export function DecisionList({ report, decisions, conflicts, self }: Props) {
+  const nowMs = useNow(decisions.length > 0 ? 20_000 : null)
+  const last = decisions.at(-1)
+  if (last === undefined) return null
+  return (
+    <details className="decisions" data-testid="decisions">
+      <summary>
+        <Scale aria-hidden="true" />
+        {countWords(decisions.length)}
+        <span className="decisions-last">
+          {assessments[last.field].name}: {optionOf(last.field, last.value).name}
+        </span>
+      </summary>
+      <ol className="decision-list" aria-label="Decisions, the latest first">
+        {decisions.toReversed().map((decision) => (
+          <DecisionItem key={decision.id} report={report} decision={decision} conflicts={conflicts} self={self} nowMs={nowMs} />
+        ))}
+      </ol>
+    </details>
+  )
+}
