@@ -44,8 +44,11 @@ export function ReviseForm({ report, decision, onClose }: Props) {
       }}
       onKeyDown={(event) => event.key === 'Escape' && onClose()}
     >
-      <div role="radiogroup" aria-label={assessments[field].name}>
-        <Segments name={id} options={assessments[field].options} value={value} onChoose={setValue} />
+      <div className="critical">
+        <span className="critical-name" id={id}>
+          {assessments[field].name}
+        </span>
+        <Segments labelledBy={id} options={assessments[field].options} value={value} onChoose={setValue} />
       </div>
       <ReasonField value={reason} onChange={setReason} />
       <div className="revise-actions">

@@ -21,12 +21,11 @@ export function CriticalField({ report, field, reading }: Props) {
   const { name, options } = assessments[field]
   const reach = (): void => shown.reach(performance.now())
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: reason: it only notes that a hand reaches for the choices inside.
     <div
       className="critical"
       data-testid={field}
       data-value={reading.status === 'settled' ? reading.value : reading.status}
-      role={reading.status === 'conflict' ? 'group' : 'radiogroup'}
-      aria-labelledby={id}
       onFocusCapture={reach}
       onPointerDownCapture={reach}
       onKeyDownCapture={reach}
@@ -35,12 +34,12 @@ export function CriticalField({ report, field, reading }: Props) {
         {name}
       </span>
       {reading.status === 'conflict' ? (
-        <button type="button" className="critical-open" onClick={() => goToConflict(field)}>
+        <button type="button" className="critical-open" aria-describedby={id} onClick={() => goToConflict(field)}>
           {reading.values.length} values, to be decided
         </button>
       ) : (
         <Segments
-          name={id}
+          labelledBy={id}
           options={options}
           value={reading.status === 'settled' ? reading.value : null}
           onChoose={(value) => setFailure(attempt(() => report.write(() => shown.edit.set({ [field]: value }))))}

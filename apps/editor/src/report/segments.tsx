@@ -3,8 +3,8 @@ import { arrowFocus } from '../device/arrow-focus.ts'
 import type { Option } from './assessment.ts'
 
 interface Props {
-  /** The radio group's own name in the page. */
-  readonly name: string
+  /** The id of the element that says what is chosen; it names the radio group too. */
+  readonly labelledBy: string
   readonly options: readonly Option[]
   readonly value: string | null
   readonly onChoose: (value: string) => void
@@ -14,13 +14,18 @@ interface Props {
 // tell them of each value they pass. Space chooses.
 const onKeyDown = arrowFocus('horizontal', 'input')
 
-export function Segments({ name, options, value, onChoose }: Props) {
+export function Segments({ labelledBy, options, value, onChoose }: Props) {
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: reason: it only catches the arrow keys of the choices inside.
-    <div className="segments" onKeyDown={onKeyDown}>
+    <div className="segments" role="radiogroup" aria-labelledby={labelledBy} tabIndex={-1} onKeyDown={onKeyDown}>
       {options.map((option) => (
         <label key={option.value} className="segment" data-weight={option.weight}>
-          <input type="radio" name={name} value={option.value} checked={option.value === value} onChange={() => onChoose(option.value)} />
+          <input
+            type="radio"
+            name={labelledBy}
+            value={option.value}
+            checked={option.value === value}
+            onChange={() => onChoose(option.value)}
+          />
           <span className="weight-dot" aria-hidden="true" />
           {option.name}
         </label>
