@@ -207,7 +207,7 @@ class Session implements Space {
     }
     this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
     if (rows.length > 0) this.#tabs.post({ type: 'rows', rows })
-    this.sync.wrote()
+    this.sync.wrote(stored.updates)
     if (this.#tabs.isLeader) this.#background.wake()
   }
 
@@ -231,7 +231,7 @@ class Session implements Space {
     switch (message.type) {
       case 'stored':
         this.#documents.stored({ updates: message.updates, revisions: new Map(message.revisions) })
-        this.sync.wrote()
+        this.sync.wrote(message.updates)
         if (this.#tabs.isLeader) this.#background.wake()
         return
       case 'rows':
