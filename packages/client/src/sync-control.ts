@@ -135,9 +135,10 @@ export class SyncControl implements SpaceSync {
     if (command !== 'retry-now') this.#isPaused = command === 'pause'
     if (this.#engine === null) return
     if (command !== 'retry-now') return this.#engine.dispatch({ type: command })
+    const refusal = this.#refusal
     this.#engine.retryNow().then(
       () => {
-        this.#refusal = null
+        if (this.#refusal === refusal) this.#refusal = null
         this.#tell()
       },
       () => undefined, // reason: the database did not take it, as its status shows; the refusal stands until one asks again

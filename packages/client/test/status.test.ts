@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { systemClock, systemRandom, TidemarkError } from '@tidemark/base'
 import { defaultRelayLimits } from '@tidemark/protocol'
-import { createRelay } from '@tidemark/relay'
+import { createMemoryLog, createRelay } from '@tidemark/relay'
 import { type MemoryFaults, memoryStore, type OpenStore } from '@tidemark/store'
 import { afterEach, expect, test } from 'vitest'
 import { openSpace, type Space } from '../src/index.ts'
-import { Device, Network, Report, until } from './world.ts'
+import { Device, live, Network, Report, until } from './world.ts'
 
 const closing: (() => Promise<void>)[] = []
 
@@ -76,4 +76,28 @@ test('[P6] trying again while the database refuses keeps the refusal in view and
   await wait(20)
   expect(space.status.get().problem?.code).toBe('relay/too-large')
   expect(uncaught).toEqual([])
+})
+
+test('[P2] what a device may not carry back to a restored relay stays marked, and is carried once it may', async () => {
+  const network = new Network()
+  const ann = closed(await new Device(network, 'ann').tab())
+  const report = await ann.create(Report, { title: 'Roof' })
+  await report.created.confirmed
+  network.kill()
+  const log = createMemoryLog({ random: systemRandom })
+  const relay = createRelay({ log, clock: systemClock, random: systemRandom })
+  let access: 'read' | 'write' = 'read'
+  network.log = log
+  network.relay = { ...relay, figures: relay.figures, connect: (socket) => relay.connect(socket, { grant: { principal: 'ann', access } }) }
+  ann.sync.retryNow()
+  await until(ann.status, (status) => status.problem?.code === 'relay/forbidden')
+  access = 'write'
+  network.cut()
+  await wait(50)
+  ann.sync.retryNow()
+  await live(ann)
+  const bob = closed(await new Device(network, 'bob').tab())
+  const query = bob.query(Report)
+  await until(query, (rows) => rows.length === 1)
+  expect(query.rows[0]?.value.title).toBe('Roof')
 })

@@ -107,7 +107,7 @@ export class SyncEngine {
     const totals = await store.pendingTotals()
     const refused = (await store.pending(totals.documents)).filter((one) => one.record.problem !== null)
     if (refused.length > 0) await store.commit({ docs: refused.map((one) => ({ name: one.record.name, problem: null })) })
-    this.wake()
+    this.#pusher?.retry()
   }
 
   close(): void {
