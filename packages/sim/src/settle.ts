@@ -69,8 +69,15 @@ function unrestOfTab(tab: Tab): string {
   const problem = status.problem ?? status.storage.problem
   if (status.phase === 'live' && status.pending.documents === 0 && !status.saving && problem === null) return ''
   const { phase, pending, saving, role } = status
-  return `${tab.name} (${role}) is ${phase}, ${pending.documents} pending${saving ? ', saving' : ''}${problem === null ? '' : `, ${problem.message}`}`
+  return `${tab.name} (${role}) is ${phase}, ${pending.documents} pending${saving ? ', saving' : ''}${problem === null ? '' : `, ${problem.message}`}${marksOf(tab)}`
 }
+
+/** The marks that keep documents pending, for the reader of a failure. */
+const marksOf = ({ device }: Tab): string =>
+  [...device.disk.tables.records.values()]
+    .filter((record) => record.pendingSinceMs !== null || record.carry)
+    .map(({ name, carry, problem, pending }) => ` [${name}${carry ? ' to carry' : ''} ${problem ?? ''} ${JSON.stringify(pending)}]`)
+    .join('')
 
 /** At rest nobody writes, dials or stores: cost follows change. */
 async function stayQuiet(world: World): Promise<boolean> {
