@@ -220,7 +220,7 @@ class Session implements Space {
     this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
     const rowsAt = rows.map((row) => ({ row, revision: stored.revisions.get(`${row.type}/${row.id}`) ?? 0 }))
     if (rows.length > 0) this.#tabs.post({ type: 'rows', rows: rowsAt })
-    this.sync.wrote()
+    this.sync.wrote(stored.updates)
     if (this.#tabs.isLeader) this.#background.wake()
   }
 
@@ -267,7 +267,7 @@ class Session implements Space {
     switch (message.type) {
       case 'stored':
         this.#documents.stored({ updates: message.updates, revisions: new Map(message.revisions) })
-        this.sync.wrote()
+        this.sync.wrote(message.updates)
         if (this.#tabs.isLeader) this.#background.wake()
         return
       case 'rows':

@@ -11,7 +11,7 @@ import {
   reportUncaught,
   TidemarkError,
 } from '@tidemark/base'
-import type { Acknowledged } from '@tidemark/store'
+import type { Acknowledged, StoredUpdate } from '@tidemark/store'
 import type { Saver } from './saver.ts'
 import type { SessionOptions } from './session.ts'
 import { fromPlainError, initialSyncStatus, type SpaceStatus, type SyncStatus, sameSyncStatus, toPlainError } from './status.ts'
@@ -102,8 +102,12 @@ export class SyncControl implements SpaceSync {
     this.#count()
   }
 
-  /** Something was stored, here or in another tab, that may be pending. */
-  wrote(): void {
+  /** Updates were stored, here or in another tab; local ones are pending from this moment on, also before they are counted. */
+  wrote(updates: readonly StoredUpdate[]): void {
+    const bytes = updates.reduce((sum, update) => sum + (update.origin === 'local' ? update.bytes.length : 0), 0)
+    if (bytes > 0 && this.#sync.pending.documents === 0) {
+      this.#setSync({ ...this.#sync, pending: { documents: 1, bytes, sinceMs: this.#options.platform.clock.now() } })
+    }
     this.#engine?.wake()
     this.#count()
   }
@@ -113,7 +117,9 @@ export class SyncControl implements SpaceSync {
     else if (message.type === 'joined' && this.#engine !== null) this.#post()
     else if (message.type === 'status' && this.#engine === null) {
       this.#isPaused = message.status.phase === 'paused'
-      this.#setSync({ ...message.status, problem: fromPlainError(message.status.problem) })
+      // The leader may not have heard yet of what this tab stored, so each tab counts for itself.
+      this.#setSync({ ...message.status, pending: this.#sync.pending, problem: fromPlainError(message.status.problem) })
+      this.#count()
     }
   }
 
@@ -135,8 +141,14 @@ export class SyncControl implements SpaceSync {
     else this.events.emit({ type: 'retried' })
     if (this.#engine === null) return
     if (command !== 'retry-now') return this.#engine.dispatch({ type: command })
-    this.#refusal = null
-    this.#engine.retryNow().catch(reportUncaught)
+    const refusal = this.#refusal
+    this.#engine.retryNow().then(
+      () => {
+        if (this.#refusal === refusal) this.#refusal = null
+        this.#tell()
+      },
+      () => undefined, // reason: the database did not take it, as its status shows; the refusal stands until one asks again
+    )
   }
 
   #engineSaid(event: EngineEvent): void {
@@ -216,7 +228,8 @@ export class SyncControl implements SpaceSync {
       while (this.#isCountAgain && !this.#isClosed) {
         this.#isCountAgain = false
         const pending = await this.#options.store.pendingTotals()
-        this.#setSync({ ...this.#sync, pending })
+        // Something was stored or acknowledged meanwhile: this count may be of before.
+        if (!this.#isCountAgain) this.#setSync({ ...this.#sync, pending })
       }
     } finally {
       // In the same turn as the last look at `#isCountAgain`, so that no request falls between.

@@ -216,14 +216,14 @@ describe('status', () => {
       })
     }
     const space = await ann.tab({ paused: true, store } as never)
-    const sync = space.sync as unknown as { wrote(): void }
+    const sync = space.sync as unknown as { wrote(updates: readonly unknown[]): void }
     const lost: number[] = []
     for (let steps = 0; steps < 20; steps++) {
       await turns(2)
       const before = counts
-      sync.wrote()
+      sync.wrote([])
       for (let i = 0; i < steps; i++) await Promise.resolve()
-      sync.wrote()
+      sync.wrote([])
       await turns(2)
       if (counts - before < 2) lost.push(steps)
     }

@@ -105,14 +105,14 @@ export class SyncEngine {
     this.#pusher?.wake()
   }
 
-  /** Forgets refusals, so that what was refused is tried again, and connects at once. */
+  /** Connects at once and forgets refusals, so that what was refused is tried again; rejects when the store does not. */
   async retryNow(): Promise<void> {
     const { store } = this.#options
+    this.dispatch({ type: 'retry-now' })
     const totals = await store.pendingTotals()
     const refused = (await store.pending(totals.documents)).filter((one) => one.record.problem !== null)
     if (refused.length > 0) await store.commit({ docs: refused.map((one) => ({ name: one.record.name, problem: null })) })
-    this.dispatch({ type: 'retry-now' })
-    this.wake()
+    this.#pusher?.retry()
   }
 
   /** Hangs up; resolves when what had begun to be stored is stored and told. */

@@ -38,6 +38,8 @@ export class Pusher {
   readonly #options: PusherOptions
   readonly #inFlight = new Map<number, InFlight>()
   readonly #busy = new Set<string>()
+  /** Documents that this connection may not carry; what the relay has lost of them stays marked for the next one. */
+  readonly #uncarried = new Set<string>()
   readonly #echoes: { readonly name: string; readonly update: Uint8Array }[] = []
   #n = 0
   #echoBytes = 0
@@ -62,6 +64,12 @@ export class Pusher {
     void this.#run()
   }
 
+  /** What was refused may be tried again. */
+  retry(): void {
+    this.#uncarried.clear()
+    this.wake()
+  }
+
   /** Whether the relay's change is this replica's own push, byte for byte. */
   isEcho(change: NamedChange): boolean {
     return this.#echoes.some((echo) => echo.name === change.name && sameBytes(echo.update, change.bytes))
@@ -74,7 +82,7 @@ export class Pusher {
     const acknowledged = done.flatMap(([, one]) => one.marks.map((mark) => ({ name: one.name, seq: ack.seq, ...mark })))
     const docs = done.map(
       ([, one]): DocPatch =>
-        one.kind === 'carry' ? { name: one.name, carry: false, lastSeq: ack.seq } : { name: one.name, lastSeq: ack.seq },
+        one.kind === 'carry' ? { name: one.name, carry: false, problem: null, lastSeq: ack.seq } : { name: one.name, lastSeq: ack.seq },
     )
     this.#settle(done, async () => {
       await this.#options.store.commit({ acknowledged, docs })
@@ -99,10 +107,8 @@ export class Pusher {
     // What the relay lacks is handed on whole, once; a document that even so does not fit is an orphan, and reported.
     const isToCarry = refuse.code === 'relay/incomplete' && one.kind === 'push'
     this.#settle([[refuse.n, one]], async () => {
-      await this.#options.store.commit({
-        docs: [isToCarry ? { name: one.name, carry: true } : { name: one.name, carry: false, problem: refuse.code }],
-      })
-      if (!isToCarry) this.#options.refused(one.name, error)
+      if (isToCarry) await this.#options.store.commit({ docs: [{ name: one.name, carry: true }] })
+      else await this.#refused(one, error)
     })
   }
 
@@ -143,7 +149,8 @@ export class Pusher {
     const room = Math.min(documentsAtOnce, this.#options.limits.maxPushesInFlight - this.#inFlight.size)
     if (room <= 0) return
     const { store } = this.#options
-    const toCarry = (await store.carrying(this.#busy.size + room)).filter((name) => !this.#busy.has(name)).slice(0, room)
+    const carrying = await store.carrying(this.#busy.size + this.#uncarried.size + room)
+    const toCarry = carrying.filter((name) => !this.#busy.has(name) && !this.#uncarried.has(name)).slice(0, room)
     const documents = toCarry.length > 0 ? await store.load(toCarry) : new Map<string, StoredDocument>()
     const pushable = await this.#pushable(room)
     if (this.#isClosed) return
@@ -176,12 +183,16 @@ export class Pusher {
     return { type: one.kind, n, document: one.name, update: one.update }
   }
 
-  async #refuseHere(one: InFlight, code: ErrorCode): Promise<void> {
-    await this.#options.store.commit({ docs: [{ name: one.name, carry: false, problem: code }] })
-    this.#options.refused(
-      one.name,
-      new TidemarkError(code, `${one.update.length} bytes where the relay takes ${this.#options.limits.maxUpdateBytes}`),
-    )
+  #refuseHere(one: InFlight, code: ErrorCode): Promise<void> {
+    const { maxUpdateBytes } = this.#options.limits
+    return this.#refused(one, new TidemarkError(code, `${one.update.length} bytes where the relay takes ${maxUpdateBytes}`))
+  }
+
+  /** What may not be carried now stays to be carried: no one else may have what the relay lost. */
+  async #refused(one: InFlight, error: TidemarkError): Promise<void> {
+    if (one.kind === 'carry') this.#uncarried.add(one.name)
+    await this.#options.store.commit({ docs: [{ name: one.name, problem: error.code }] })
+    this.#options.refused(one.name, error)
   }
 }
 

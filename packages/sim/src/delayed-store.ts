@@ -1,0 +1,59 @@
+/**
+ * A `LocalStore` whose answers take virtual time, as a browser's database does, and never reach a tab that died.
+ *
+ * Answers of commits keep their order. A read sees the database some time between its call and its answer.
+ */
+import type { LocalStore } from '@tidemark/store'
+import type { Life } from './life.ts'
+
+export interface DelayedStoreOptions {
+  readonly life: Life
+  readonly delayMs: () => number
+}
+
+export function delayedStore(inner: LocalStore, { life, delayMs }: DelayedStoreOptions): LocalStore {
+  let lastAnswer: Promise<unknown> = Promise.resolve()
+  const answered = <T>(work: () => Promise<T>): Promise<T> =>
+    inLife(
+      life,
+      work().finally(() => life.pause(delayMs())),
+    )
+  const inOrder = <T>(work: () => Promise<T>): Promise<T> => {
+    const before = lastAnswer
+    const result = work().finally(() => before)
+    const answer = result.finally(() => life.pause(delayMs()))
+    lastAnswer = answer.catch(() => undefined) // reason: whoever made that commit has its error
+    return inLife(life, answer)
+  }
+  const read = <T>(work: () => Promise<T>): Promise<T> =>
+    answered(async () => {
+      await life.pause(delayMs())
+      return await work()
+    })
+  return {
+    status: inner.status,
+    commit: (batch) => inOrder(() => inner.commit(batch)),
+    load: (names) => read(() => inner.load(names)),
+    pending: (limit) => read(() => inner.pending(limit)),
+    pendingTotals: () => read(() => inner.pendingTotals()),
+    rows: (type) => read(() => inner.rows(type)),
+    rowsBehind: (limit) => read(() => inner.rowsBehind(limit)),
+    carrying: (limit) => read(() => inner.carrying(limit)),
+    changedAfter: (seq) => read(() => inner.changedAfter(seq)),
+    state: () => read(() => inner.state()),
+    close: () => inner.close(),
+  }
+}
+
+/** `promise`, unless the life has ended when it settles: then it never does. */
+export const inLife = <T>(life: Life, promise: Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    promise.then(
+      (value) => {
+        if (life.isAlive) resolve(value)
+      },
+      (error: unknown) => {
+        if (life.isAlive) reject(error)
+      },
+    )
+  })

@@ -1,0 +1,180 @@
+/**
+ * A device's disk: the database of the shipped memory store, with the ways in which a real one lets down.
+ *
+ * Every committed transaction is kept in a journal. A power cut keeps a prefix of it (browsers flush
+ * lazily), eviction nothing, a restored device an older prefix. A transaction is in the journal whole or
+ * not at all.
+ */
+import { TidemarkError } from '@tidemark/base'
+import { createMemoryDatabase, type LocalStore, type MemoryDatabase, memoryStore, type OpenStore } from '@tidemark/store'
+import { type DelayedStoreOptions, delayedStore } from './delayed-store.ts'
+import type { Dice } from './dice.ts'
+import type { Life } from './life.ts'
+import { Mirror } from './mirror.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export type Tables = ReturnType<MemoryDatabase['tables']>
+export type Write = Parameters<Tables['apply']>[0][number]
+
+/** How the disk behaves at the moment; changed by faults. */
+export interface DiskState {
+  minDelayMs: number
+  maxDelayMs: number
+  /** Probability that a commit fails. */
+  failure: number
+  /** So many commits fail next. */
+  failNext: number
+  isFull: boolean
+}
+
+interface Transaction {
+  readonly atMs: number
+  readonly writes: readonly Write[]
+}
+
+export interface DeviceDiskOptions {
+  readonly time: VirtualTime
+  readonly dice: Dice
+  /** Shows each update that came from the relay, as it is stored. */
+  readonly received: (name: string, update: Uint8Array) => void
+  readonly stored: (transaction: readonly Write[]) => void
+}
+
+/** A power cut takes nothing that is older than this. */
+export const flushedAfterMs = 3_000
+
+export class DeviceDisk {
+  readonly state: DiskState
+  readonly #options: DeviceDiskOptions
+  #journal: Transaction[] = []
+  #tables: Tables
+  #mirror = new Mirror()
+  /** Commits under way: their transaction may still complete when their tab dies. */
+  readonly #underWay = new Map<Life, Set<() => void>>()
+
+  constructor(options: DeviceDiskOptions, state: DiskState) {
+    this.#options = options
+    this.state = state
+    this.#tables = this.#journaled(newTables())
+  }
+
+  /** What is stored, as Yjs reads it. */
+  get mirror(): Mirror {
+    return this.#mirror
+  }
+
+  get tables(): Tables {
+    return this.#tables
+  }
+
+  get transactions(): number {
+    return this.#journal.length
+  }
+
+  /** The `OpenStore` of one tab. */
+  open(life: Life, wrap: (store: LocalStore) => LocalStore): OpenStore {
+    const faults = { beforeCommit: () => this.#beforeCommit(life) }
+    const clock = life.clock(() => 0)
+    const open = memoryStore({ database: { tables: () => this.#tables }, faults, clock })
+    const delays: DelayedStoreOptions = { life, delayMs: () => this.#delayMs() }
+    return async (where) => wrap(delayedStore(await open(where), delays))
+  }
+
+  /** The tab died: each of its transactions under way completes or not. */
+  tabDied(life: Life): void {
+    for (const complete of this.#underWay.get(life) ?? []) if (this.#options.dice.chance(0.5)) complete()
+    this.#underWay.delete(life)
+  }
+
+  /** Keeps the first `count` transactions. */
+  rewind(count: number): void {
+    const kept = this.#journal.slice(0, count)
+    const tables = newTables()
+    for (const { writes } of kept) tables.apply(writes)
+    this.#journal = kept
+    this.#mirror = mirrorOf(tables)
+    this.#tables = this.#journaled(tables)
+  }
+
+  /** How many transactions a power cut leaves. */
+  afterPowerCut(): number {
+    const { time, dice } = this.#options
+    const flushed = this.#journal.filter(({ atMs }) => atMs <= time.nowMs - flushedAfterMs).length
+    return dice.between(flushed, this.#journal.length)
+  }
+
+  /** Reads the disk anew, so that what snapshots and removals did shows. */
+  read(): Mirror {
+    return mirrorOf(this.#tables)
+  }
+
+  #delayMs(): number {
+    const { minDelayMs, maxDelayMs } = this.state
+    return this.#options.dice.between(minDelayMs, maxDelayMs)
+  }
+
+  async #beforeCommit(life: Life): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const mine = this.#underWay.get(life) ?? new Set()
+      this.#underWay.set(life, mine)
+      const complete = (): void => {
+        mine.delete(complete)
+        resolve()
+      }
+      mine.add(complete)
+      life.schedule(this.#delayMs(), complete)
+    })
+    if (this.state.isFull) throw new TidemarkError('store/full', 'the simulated disk is full')
+    if (this.state.failNext > 0) {
+      this.state.failNext--
+      throw new TidemarkError('store/failed', 'the simulated disk failed')
+    }
+    if (this.#options.dice.chance(this.state.failure)) throw new TidemarkError('store/failed', 'the simulated disk failed')
+  }
+
+  /** The tables with a journal; of tables that were given up nothing counts any more. */
+  #journaled(inner: Tables): Tables {
+    const apply = (writes: readonly Write[]): void => {
+      inner.apply(writes)
+      if (this.#tables !== journaled) return
+      this.#journal.push({ atMs: this.#options.time.nowMs, writes })
+      for (const write of writes) {
+        if (write.type !== 'update') continue
+        const { name, bytes, origin } = write.update
+        if (origin === 'remote') this.#options.received(name, bytes)
+        this.#mirror.add(name, bytes)
+      }
+      this.#options.stored(writes)
+    }
+    const journaled: Tables = {
+      get cursor() {
+        return inner.cursor
+      },
+      get records() {
+        return inner.records
+      },
+      get values() {
+        return inner.values
+      },
+      record: (name) => inner.record(name),
+      origin: (key) => inner.origin(key),
+      snapshot: (name) => inner.snapshot(name),
+      updates: (name) => inner.updates(name),
+      rows: (type) => inner.rows(type),
+      apply,
+    }
+    return journaled
+  }
+}
+
+const newTables = (): Tables => createMemoryDatabase().tables({ space: 'sim', user: 'sim' })
+
+function mirrorOf(tables: Tables): Mirror {
+  const mirror = new Mirror()
+  for (const name of tables.records.keys()) {
+    const snapshot = tables.snapshot(name)
+    if (snapshot !== null) mirror.add(name, snapshot)
+    for (const { bytes } of tables.updates(name)) mirror.add(name, bytes)
+  }
+  return mirror
+}

@@ -1,0 +1,17 @@
+export type { CustomAction } from './actions.ts'
+export { type CoverageReport, sumCoverage } from './coverage.ts'
+export { type Dice, seededDice } from './dice.ts'
+export { type FieldValues, SimReport } from './entities.ts'
+export { type FaultName, type Faults, faultNames } from './profile.ts'
+export type { RuleInput, Rules } from './rules.ts'
+export {
+  type Outcome,
+  runSteps,
+  type ScenarioOptions,
+  type SimulateOptions,
+  type SimulationOptions,
+  scenario,
+  simulate,
+} from './simulate.ts'
+export { formatSteps, parseSteps, type Step } from './step.ts'
+export type { Failure, Ports } from './world.ts'

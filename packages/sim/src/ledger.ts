@@ -1,0 +1,146 @@
+/**
+ * What people wrote, and what they were told about it: the truth that oracles hold the replicas against.
+ *
+ * Every local transaction of every open document is one write, with its struct and delete ranges. It may be
+ * lost only where that is documented: not yet saved when its tab died, not yet flushed at a power cut, and so
+ * on; then it is excused, which means that it may be gone and may be there.
+ */
+import type { Entity, Space } from '@tidemark/client'
+import type { Json } from '@tidemark/store'
+import * as Y from 'yjs'
+import type { Tab } from './device.ts'
+import { type Ranges, rangesOf } from './mirror.ts'
+
+type Receipt = ReturnType<Entity['set']>
+
+export interface WriteRecord {
+  readonly id: number
+  readonly device: string
+  readonly tab: Tab
+  /** Document name. */
+  readonly document: string
+  readonly ranges: Ranges
+  readonly atMs: number
+  /** What the document held before: state vector. */
+  readonly seen: ReadonlyMap<number, number>
+  /** Register fields that it set; null when that is not known. */
+  fields: Readonly<Record<string, Json>> | null
+  /** Somebody was told that it is in the device's database. */
+  isSaved: boolean
+  /** Somebody was told that the relay has it. */
+  isConfirmed: boolean
+  /** Every place that had it has lost it in a documented way. */
+  isExcused: boolean
+  isRefused: boolean
+}
+
+export interface LedgerEvents {
+  wrote(write: WriteRecord): void
+  saved(write: WriteRecord, how: string): void
+  confirmed(write: WriteRecord, how: string): void
+}
+
+export class Ledger {
+  readonly #writes: WriteRecord[] = []
+  readonly #byTab = new Map<Tab, WriteRecord[]>()
+  readonly #observed = new WeakSet<Y.Doc>()
+  readonly #events: LedgerEvents
+  readonly #nowMs: () => number
+
+  constructor(nowMs: () => number, events: LedgerEvents) {
+    this.#nowMs = nowMs
+    this.#events = events
+  }
+
+  get writes(): readonly WriteRecord[] {
+    return this.#writes
+  }
+
+  of(tab: Tab): readonly WriteRecord[] {
+    return this.#byTab.get(tab) ?? []
+  }
+
+  /** Notes every later local transaction of the entity's document. */
+  observe(tab: Tab, entity: Pick<Entity, 'doc'>): void {
+    const { doc } = entity
+    if (this.#observed.has(doc)) return
+    this.#observed.add(doc)
+    doc.on('update', (bytes: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
+      if (transaction.local) this.#note(tab, doc.guid, bytes, transaction.beforeState)
+    })
+  }
+
+  /** Notes what `create` wrote before anybody could observe it. */
+  created(tab: Tab, entity: Pick<Entity, 'doc' | 'created'>, fields: Readonly<Record<string, Json>>): void {
+    const { doc } = entity
+    const write = this.#note(tab, doc.guid, Y.encodeStateAsUpdate(doc), new Map())
+    write.fields = fields
+    this.observe(tab, entity)
+    this.#follow([write], entity.created)
+  }
+
+  /** Runs a write that gives a receipt, and follows what the receipt says. */
+  receipt(fields: Readonly<Record<string, Json>>, write: () => Receipt): void {
+    const first = this.#writes.length
+    const receipt = write()
+    const made = this.#writes.slice(first)
+    for (const one of made) one.fields = fields
+    this.#follow(made, receipt)
+  }
+
+  /** What a status claims about the tab's own writes. */
+  claimed(tab: Tab, status: ReturnType<Space['status']['get']>): void {
+    if (status.saving) return
+    for (const write of this.of(tab)) this.#saved(write, 'status')
+    if (status.pending.documents > 0 || status.phase === 'local') return
+    for (const write of this.of(tab)) this.#confirmed(write, 'status')
+  }
+
+  #note(tab: Tab, document: string, bytes: Uint8Array, seen: ReadonlyMap<number, number>): WriteRecord {
+    const write: WriteRecord = {
+      id: this.#writes.length,
+      device: tab.device.name,
+      tab,
+      document,
+      ranges: rangesOf(bytes),
+      atMs: this.#nowMs(),
+      seen,
+      fields: null,
+      isSaved: false,
+      isConfirmed: false,
+      isExcused: false,
+      isRefused: false,
+    }
+    this.#writes.push(write)
+    const own = this.#byTab.get(tab) ?? []
+    this.#byTab.set(tab, own)
+    own.push(write)
+    this.#events.wrote(write)
+    return write
+  }
+
+  #follow(writes: readonly WriteRecord[], receipt: Receipt): void {
+    receipt.saved.then(
+      () => writes.forEach((write) => void this.#saved(write, 'receipt')),
+      () => undefined, // reason: rejected when the space closed first; then nothing was promised
+    )
+    receipt.confirmed.then(
+      () => writes.forEach((write) => void this.#confirmed(write, 'receipt')),
+      () => {
+        for (const write of writes) write.isRefused = true
+      },
+    )
+  }
+
+  #saved(write: WriteRecord, how: string): void {
+    if (write.isSaved) return
+    write.isSaved = true
+    this.#events.saved(write, how)
+  }
+
+  #confirmed(write: WriteRecord, how: string): void {
+    if (write.isConfirmed) return
+    write.isConfirmed = true
+    this.#events.confirmed(write, how)
+  }
+}

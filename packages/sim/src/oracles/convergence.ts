@@ -1,0 +1,57 @@
+/** P3: after healing every replica shows, stores and lists what the relay's log adds up to. */
+import type { Oracle } from './oracle.ts'
+
+const short = (text: string): string => (text.length > 240 ? `${text.slice(0, 240)}…` : text)
+
+const tabsAreEqual: Oracle = {
+  name: 'P3 tabs converge',
+  atEnd: (_world, view, fail) => {
+    for (const { tab, document, value, content, isSyncing } of view.tabs) {
+      const expected = view.content.get(document) ?? ''
+      if (isSyncing) return fail(`${tab.name} still waits for changes of ${document}`)
+      if (content !== expected) return fail(`${document} in ${tab.name} is ${short(content)} where the log has ${short(expected)}`)
+      const read = view.values.get(document) ?? ''
+      if (value !== read) return fail(`${document} reads as ${short(value)} in ${tab.name} where the log reads as ${short(read)}`)
+    }
+  },
+}
+
+const disksAreEqual: Oracle = {
+  name: 'P3 databases converge',
+  atEnd: (world, view, fail) => {
+    for (const [device, disk] of view.disks) {
+      for (const document of world.documents) {
+        const expected = view.content.get(document)
+        if (expected === undefined) continue
+        if (disk.isWaiting(document)) return fail(`${device}'s database has orphans of ${document}`)
+        const content = world.contentOf(document, disk.doc(document))
+        if (content !== expected)
+          return fail(`${document} in ${device}'s database is ${short(content)} where the log has ${short(expected)}`)
+      }
+    }
+  },
+}
+
+const rowsAreEqual: Oracle = {
+  name: 'P3 lists converge',
+  atEnd: (world, view, fail) => {
+    const listed = new Set(view.rows.map(({ tab, document }) => `${tab.name} ${document}`))
+    for (const tab of world.tabs) {
+      for (const document of view.rowValues.keys())
+        if (!listed.has(`${tab.name} ${document}`)) return fail(`${tab.name} does not list ${document}`)
+    }
+    for (const { tab, document, value } of view.rows) {
+      const expected = view.rowValues.get(document) ?? ''
+      if (value !== expected) return fail(`${tab.name} lists ${document} as ${short(value)} where the log has ${short(expected)}`)
+    }
+  },
+}
+
+const logIsWhole: Oracle = {
+  name: 'P3 the log has no gap',
+  atEnd: (world, { log }, fail) => {
+    for (const document of world.documents) if (log.isWaiting(document)) return fail(`the log has orphans of ${document}`)
+  },
+}
+
+export const convergenceOracles: readonly Oracle[] = [logIsWhole, disksAreEqual, tabsAreEqual, rowsAreEqual]

@@ -1,0 +1,43 @@
+/** What an oracle is: a promise as a check that watches a world and looks at it once it has healed. */
+import type { Tab } from '../device.ts'
+import type { Mirror } from '../mirror.ts'
+import type { Failure, World } from '../world.ts'
+
+/** One document as one tab shows it after healing. */
+export interface TabView {
+  readonly tab: Tab
+  readonly document: string
+  readonly value: string
+  readonly content: string
+  readonly isSyncing: boolean
+}
+
+/** One row of a list as one tab shows it after healing. */
+export interface RowView {
+  readonly tab: Tab
+  readonly document: string
+  readonly value: string
+}
+
+/** Everything as it is after healing. */
+export interface FinalView {
+  /** The relay's disk, read anew. */
+  readonly log: Mirror
+  /** Each device's disk, read anew. */
+  readonly disks: ReadonlyMap<string, Mirror>
+  readonly tabs: readonly TabView[]
+  readonly rows: readonly RowView[]
+  /** What the relay's documents are in one spelling, by name. */
+  readonly content: ReadonlyMap<string, string>
+  readonly values: ReadonlyMap<string, string>
+  readonly rowValues: ReadonlyMap<string, string>
+}
+
+export interface Oracle {
+  /** Begins with the promise that it guards. */
+  readonly name: Failure['oracle']
+  /** Called once, before anything runs. */
+  watch?(world: World, fail: (detail: string) => void): void
+  /** Called when the world has healed and settled. */
+  atEnd?(world: World, view: FinalView, fail: (detail: string) => void): void
+}

@@ -1,0 +1,107 @@
+/**
+ * From a seed to its steps, and from a step to what happens.
+ *
+ * A plan is drawn whole before anything runs, and each step carries all that it needs: so any part of a plan is a
+ * plan, and a failing one can be shrunk.
+ */
+import { type Action, actions, type CustomAction, customAction } from './actions.ts'
+import { type Dice, seededDice } from './dice.ts'
+import { drawPatch } from './entities.ts'
+import { type Fault, faults } from './faults.ts'
+import type { Step } from './step.ts'
+import type { World } from './world.ts'
+
+export interface Verbs {
+  readonly actions: readonly Action[]
+  readonly faults: readonly Fault[]
+}
+
+/** All verbs of a world: those of people, the app's own, and the faults of the profile. */
+export function verbsOf(custom: Readonly<Record<string, CustomAction>>): Verbs {
+  const own = customAction(custom)
+  return { actions: own === null ? actions : [...actions, own], faults }
+}
+
+/** Draws `count` steps; the first of them create the documents. */
+export function drawPlan(world: World, verbs: Verbs, count: number): Step[] {
+  const dice = seededDice(world.options.seed, 'plan')
+  const steps: Step[] = []
+  for (const document of world.documents) {
+    const init = drawPatch(world.entityOf(document), dice, true)
+    steps.push({ afterMs: dice.between(0, 500), who: drawTab(world, dice, true), verb: 'create', args: [document, init] })
+  }
+  const drawable = verbs.faults.filter(({ name }) => world.options.profile.faults.has(name))
+  const faultShare = drawable.length === 0 ? 0 : dice.pick([0.03, 0.1, 0.25])
+  while (steps.length < count) {
+    const step = dice.chance(faultShare) ? drawFault(world, drawable, dice) : drawAction(world, verbs.actions, dice)
+    if (step !== null) steps.push(step)
+  }
+  return steps.slice(0, count)
+}
+
+/** Mostly quick succession, now and then a long silence. */
+function drawPause(dice: Dice): number {
+  const [least, most] = pauses[dice.weighted([50, 30, 17, 2, 1])] as readonly [number, number]
+  return dice.between(least, most)
+}
+
+const pauses = [
+  [0, 50],
+  [50, 1_000],
+  [1_000, 10_000],
+  [30_000, 120_000],
+  [120_000, 900_000],
+] as const
+
+function drawTab(world: World, dice: Dice, isFirst = false): string {
+  return `${dice.pick(world.devices).name}${isFirst ? 1 : 1 + dice.weighted([8, 3, 1])}`
+}
+
+function drawAction(world: World, list: readonly Action[], dice: Dice): Step | null {
+  // A second or third tab has to be opened before anyone works in it.
+  if (dice.chance(0.04)) return { afterMs: drawPause(dice), who: drawTab(world, dice), verb: 'open-tab', args: [] }
+  const action = list[dice.weighted(list.map(({ weight }) => weight))] as Action
+  const args = action.draw(world, dice)
+  return args === null ? null : { afterMs: drawPause(dice), who: drawTab(world, dice), verb: action.verb, args }
+}
+
+function drawFault(world: World, drawable: readonly Fault[], dice: Dice): Step {
+  const { weights } = world.options.profile
+  const fault = drawable[dice.weighted(drawable.map(({ name }) => weights.get(name) ?? 1))] as Fault
+  const tab = drawTab(world, dice)
+  const who = fault.target === 'relay' ? 'relay' : fault.target === 'tab' ? tab : tab.slice(0, 1)
+  return { afterMs: drawPause(dice), who, verb: fault.verb, args: fault.draw(world, dice) }
+}
+
+/**
+ * Carries one step out.
+ *
+ * @throws {SyntaxError} when it names an unknown verb, device or document.
+ */
+export function carryOut(world: World, verbs: Verbs, step: Step): void {
+  const { who, verb, args } = step
+  const fault = verbs.faults.find((one) => one.verb === verb)
+  const device = world.device(who.slice(0, 1))
+  const slot = Number(who.slice(1) || 1)
+  if (fault?.target === 'relay' || who === 'relay') return onRelay(world, fault, step)
+  if (device === undefined) throw new SyntaxError(`there is no ${who}`)
+  if (fault !== undefined) {
+    world.coverage.fault(fault.name, world.time.nowMs, fault.lasts ? Number(args.at(-1) ?? 0) : 0)
+    return fault.run(world, { device, slot }, args)
+  }
+  world.coverage.action(verb, world.time.nowMs)
+  if (verb === 'open-tab') return device.openTab(slot)
+  const action = verbs.actions.find((one) => one.verb === verb)
+  if (action === undefined) throw new SyntaxError(`there is no verb ${verb}`)
+  const document = args[0]
+  if (typeof document === 'string' && document.includes('/') && !world.documents.includes(document))
+    throw new SyntaxError(`there is no document ${document}; there are ${world.documents.join(', ')}`)
+  const tab = device.tab(slot)
+  if (tab !== undefined) action.run(world, tab, args)
+}
+
+function onRelay(world: World, fault: Fault | undefined, { verb, args }: Step): void {
+  if (fault === undefined) throw new SyntaxError(`the relay has no verb ${verb}`)
+  world.coverage.fault(fault.name, world.time.nowMs, 0)
+  fault.run(world, { device: world.devices[0] as World['devices'][number], slot: 1 }, args)
+}

@@ -1,0 +1,258 @@
+/**
+ * The machine that runs the shipped relay: its log on a simulated disk, its lives, its backups.
+ *
+ * What the log called durable is durable: a kill takes only what was not stored yet. A restore puts an old
+ * backup in the disk's place.
+ */
+import { TidemarkError } from '@tidemark/base'
+import {
+  createMemoryDisk,
+  createMemoryLog,
+  createRelay,
+  type Log,
+  type LogEntry,
+  type MemoryDisk,
+  type Relay,
+  type RelayBounds,
+} from '@tidemark/relay'
+import { inLife } from './delayed-store.ts'
+import { type Dice, seededDice } from './dice.ts'
+import { Life } from './life.ts'
+import { Mirror } from './mirror.ts'
+import type { Network } from './network.ts'
+import type { Trace } from './trace.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** How the log's disk behaves at the moment; changed by faults. */
+export interface LogState {
+  minDelayMs: number
+  maxDelayMs: number
+  /** Probability that an append fails with nothing stored. */
+  failure: number
+  failNext: number
+  /** So many appends are stored next and yet reported as failed. */
+  tornNext: number
+  /** The relay dies behind its next append, before it can answer, and comes back after so long. */
+  crashNextMs: number | null
+}
+
+export interface RelayHostOptions {
+  readonly seed: number
+  readonly time: VirtualTime
+  readonly dice: Dice
+  readonly trace: Trace
+  readonly network: Network
+  readonly limits: Partial<RelayBounds>
+  readonly wrapLog: (log: Log, life: Life) => Log
+  readonly died: () => void
+}
+
+export const spaceName = 'sim'
+
+export class RelayHost {
+  readonly state: LogState
+  readonly #options: RelayHostOptions
+  readonly #readers = new Set<string>()
+  #disk: MemoryDisk = createMemoryDisk()
+  #backup: MemoryDisk | null = null
+  #mirror = new Mirror()
+  /** Everything that ever was durable, also what a restore lost. */
+  readonly ever = new Mirror()
+  #life: Life | null = null
+  #relay: Relay | null = null
+  #underWay = new Set<() => void>()
+  #lives = 0
+  #cancelStart: () => void = () => {}
+
+  constructor(options: RelayHostOptions, state: LogState) {
+    this.#options = options
+    this.state = state
+  }
+
+  get relay(): Relay | null {
+    return this.#relay
+  }
+
+  get isUp(): boolean {
+    return this.#relay !== null
+  }
+
+  get disk(): MemoryDisk {
+    return this.#disk
+  }
+
+  /** What the log holds, as Yjs reads it. */
+  get mirror(): Mirror {
+    return this.#mirror
+  }
+
+  get head(): number {
+    return this.#disk.spaces.get(spaceName)?.head ?? 0
+  }
+
+  /** Whether the device may only read; otherwise it may write. Holds for connections made from now on. */
+  setReadOnly(device: string, isReadOnly: boolean): void {
+    if (isReadOnly) this.#readers.add(device)
+    else this.#readers.delete(device)
+  }
+
+  isReadOnly(device: string): boolean {
+    return this.#readers.has(device)
+  }
+
+  start(): void {
+    if (this.#relay !== null) return
+    const { time, trace, network, seed, limits, wrapLog } = this.#options
+    const life = new Life(time, `relay${++this.#lives}`)
+    trace.note(time.nowMs, `${life.name} starts`)
+    const log = wrapLog(this.#openLog(life), life)
+    const relay = createRelay({ log, clock: life.clock(() => 0), random: seededDice(seed, life.name), limits })
+    this.#life = life
+    this.#relay = relay
+    network.accept = (device, socket) => {
+      const access = this.#readers.has(device) ? 'read' : 'write'
+      return { life, handlers: relay.connect(socket, { grant: { principal: device, access } }) }
+    }
+  }
+
+  startAfter(delayMs: number): void {
+    this.#cancelStart()
+    this.#cancelStart = this.#options.time.schedule(delayMs, () => this.start())
+  }
+
+  /** The process dies now; appends under way are stored or not. */
+  kill(isSilent = false): void {
+    const life = this.#life
+    if (life === null) return
+    const { time, trace, network, dice, died } = this.#options
+    trace.note(time.nowMs, `${life.name} dies`)
+    this.#life = null
+    this.#relay = null
+    network.accept = null
+    life.end()
+    for (const complete of this.#underWay) if (dice.chance(0.5)) complete()
+    this.#underWay = new Set()
+    network.ended(life, isSilent)
+    died()
+  }
+
+  /** The relay is asked to stop, and is gone once it has. */
+  stop(): void {
+    const relay = this.#relay
+    const life = this.#life
+    if (relay === null || life === null) return
+    this.#options.network.accept = null
+    void relay.close().then(() => {
+      if (this.#life === life) this.kill()
+    })
+  }
+
+  backup(): void {
+    this.#backup = structuredClone(this.#disk)
+  }
+
+  get hasBackup(): boolean {
+    return this.#backup !== null
+  }
+
+  /** Kills the relay and puts the last backup in its disk's place. */
+  restore(): void {
+    if (this.#backup === null) return
+    this.kill()
+    this.#disk = structuredClone(this.#backup)
+    this.#mirror = this.read()
+  }
+
+  compact(document: string): void {
+    const log = this.#log
+    const isKnown = this.#disk.spaces.get(spaceName)?.documents.has(document) === true
+    if (log === null || !isKnown) return
+    log.compact(spaceName, document).catch((error: unknown) => {
+      if (!(error instanceof TidemarkError) || error.code !== 'relay/log-failed') throw error
+    })
+  }
+
+  /** Reads the disk anew, snapshots and rows. */
+  read(): Mirror {
+    const mirror = new Mirror()
+    const space = this.#disk.spaces.get(spaceName)
+    for (const { name, snapshot } of space?.documents.values() ?? []) if (snapshot !== null) mirror.add(name, snapshot.update)
+    for (const { document, update } of space?.rows ?? []) mirror.add(document, update)
+    return mirror
+  }
+
+  #log: Log | null = null
+
+  #openLog(life: Life): Log {
+    const { seed, time, trace } = this.#options
+    const disk = this.#disk
+    const mirror = this.#mirror
+    const log = createMemoryLog({
+      random: seededDice(seed, `log of ${life.name}`),
+      disk,
+      beforeCommit: () => this.#beforeCommit(life),
+      afterCommit: (batch) => {
+        for (const { document, update } of batch) {
+          trace.bytes(time.nowMs, `log ${document}`, update)
+          mirror.add(document, update)
+          this.ever.add(document, update)
+        }
+        return this.#afterCommit(life, batch)
+      },
+    })
+    this.#log = this.#delayed(log, life)
+    return this.#log
+  }
+
+  async #beforeCommit(life: Life): Promise<void> {
+    const underWay = this.#underWay
+    await new Promise<void>((resolve) => {
+      const complete = (): void => {
+        underWay.delete(complete)
+        resolve()
+      }
+      underWay.add(complete)
+      life.schedule(this.#delayMs(), complete)
+    })
+    const { state } = this
+    if (state.failNext > 0) {
+      state.failNext--
+      throw new TidemarkError('relay/log-failed', 'the simulated log failed')
+    }
+    if (this.#options.dice.chance(state.failure)) throw new TidemarkError('relay/log-failed', 'the simulated log failed')
+  }
+
+  async #afterCommit(life: Life, _batch: readonly LogEntry[]): Promise<void> {
+    const { state } = this
+    if (state.crashNextMs !== null && life === this.#life) {
+      const downMs = state.crashNextMs
+      state.crashNextMs = null
+      this.kill()
+      this.startAfter(downMs)
+    }
+    await life.pause(1)
+    if (state.tornNext === 0) return
+    state.tornNext--
+    throw new TidemarkError('relay/log-failed', 'the simulated log stored a batch and said that it did not')
+  }
+
+  #delayMs(): number {
+    return this.#options.dice.between(this.state.minDelayMs, this.state.maxDelayMs)
+  }
+
+  /** Reads take virtual time, and never answer a relay that died. */
+  #delayed(log: Log, life: Life): Log {
+    const read = <T>(work: () => Promise<T>): Promise<T> => inLife(life, life.pause(this.#delayMs()).then(work))
+    return {
+      open: (space) => read(() => log.open(space)),
+      renew: (space) => read(() => log.renew(space)),
+      append: (batch) => inLife(life, log.append(batch)),
+      changes: (space, after, limits) => read(() => log.changes(space, after, limits)),
+      changedDocuments: (space, from, after, limits) => read(() => log.changedDocuments(space, from, after, limits)),
+      load: (space, document) => read(() => log.load(space, document)),
+      claims: (space, clients) => read(() => log.claims(space, clients)),
+      compact: (space, document) => read(() => log.compact(space, document)),
+      close: () => inLife(life, log.close()),
+    }
+  }
+}

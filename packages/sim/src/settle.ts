@@ -1,0 +1,148 @@
+/**
+ * The end of a run: faults end, everything comes to rest within a bound, stays at rest, and is looked at.
+ *
+ * Three oracles live here: `P6 everything settles`, `P5 a settled world is quiet`, `P6 nothing fails unseen`.
+ */
+import type { EntityDefinition } from '@tidemark/schema'
+import type { Tab } from './device.ts'
+import { heal } from './faults.ts'
+import type { FinalView, RowView, TabView } from './oracles/oracle.ts'
+import { settled } from './virtual-time.ts'
+import type { World } from './world.ts'
+
+export const settleLimits = {
+  /** Virtual time from the end of all faults to rest. */
+  boundMs: 240_000,
+  /** For how long a dead line may go unnoticed. */
+  silenceMs: 60_000,
+  /** How often it is looked at. */
+  checkMs: 500,
+  /** For how long nothing may happen after that. */
+  quietMs: 60_000,
+} as const
+
+/** True when the world came to rest. */
+export async function settle(world: World): Promise<boolean> {
+  heal(world)
+  for (const tab of world.tabs) tab.space?.sync.resume()
+  // A half-open line looks alive to both ends until silence betrays it.
+  await world.runFor(settleLimits.silenceMs)
+  let unrest = ''
+  for (let spentMs = 0; spentMs < settleLimits.boundMs; spentMs += settleLimits.checkMs) {
+    await world.runFor(settleLimits.checkMs)
+    if (world.failures.length > 0) return false
+    unrest = unrestOf(world)
+    if (unrest === '') return await stayQuiet(world)
+    nudge(world)
+  }
+  world.fail('P6 everything settles', `${settleLimits.boundMs} ms after the last fault: ${unrest}`)
+  return false
+}
+
+/** What a person would do too: load a page that did not open, unpause what is paused, try again what was refused. */
+function nudge(world: World): void {
+  if (!world.relay.isUp) world.relay.start()
+  for (const device of world.devices) {
+    if (device.tabs.length === 0) device.openTab(1)
+    for (const { space, isClosing } of device.tabs) {
+      const status = space?.status.get()
+      if (isClosing || status === undefined) continue
+      if (status.phase === 'paused') space?.sync.resume()
+      if (status.problem?.code === 'relay/forbidden') space?.sync.retryNow()
+    }
+  }
+}
+
+/** Why the world is not at rest; '' when it is. */
+function unrestOf(world: World): string {
+  const { relay, devices } = world
+  if (!relay.isUp) return 'the relay is down'
+  const unrest = devices.flatMap((device) => (device.tabs.length === 0 ? [`${device.name} has no tab`] : device.tabs.map(unrestOfTab)))
+  const sessions = relay.relay?.figures.sessions
+  if (sessions !== devices.length) unrest.push(`the relay has ${sessions} sessions of ${devices.length} devices`)
+  return unrest.filter((one) => one !== '').join('; ')
+}
+
+function unrestOfTab(tab: Tab): string {
+  const status = tab.space?.status.get()
+  if (status === undefined || tab.isClosing) return `${tab.name} is ${tab.isClosing ? 'closing' : 'opening'}`
+  const problem = status.problem ?? status.storage.problem
+  if (status.phase === 'live' && status.pending.documents === 0 && !status.saving && problem === null) return ''
+  const { phase, pending, saving, role } = status
+  return `${tab.name} (${role}) is ${phase}, ${pending.documents} pending${saving ? ', saving' : ''}${problem === null ? '' : `, ${problem.message}`}${marksOf(tab)}`
+}
+
+/** The marks that keep documents pending, for the reader of a failure. */
+const marksOf = ({ device }: Tab): string =>
+  [...device.disk.tables.records.values()]
+    .filter((record) => record.pendingSinceMs !== null || record.carry)
+    .map(({ name, carry, problem, pending }) => ` [${name}${carry ? ' to carry' : ''} ${problem ?? ''} ${JSON.stringify(pending)}]`)
+    .join('')
+
+/** At rest nobody writes, dials or stores: cost follows change. */
+async function stayQuiet(world: World): Promise<boolean> {
+  const figures = (): string =>
+    JSON.stringify({ head: world.relay.head, dialled: world.network.dialled, commits: world.devices.map(({ disk }) => disk.transactions) })
+  await world.runFor(10_000)
+  const before = figures()
+  await world.runFor(settleLimits.quietMs)
+  if (world.failures.length > 0) return false
+  const unrest = unrestOf(world)
+  if (unrest !== '') world.fail('P6 everything settles', `it came to rest and left it again: ${unrest}`)
+  else if (figures() !== before)
+    world.fail('P5 a settled world is quiet', `${before} became ${figures()} within ${settleLimits.quietMs} ms`)
+  return world.failures.length === 0
+}
+
+/** Opens everything everywhere and writes down what is seen. */
+export async function look(world: World): Promise<FinalView> {
+  const log = world.relay.read()
+  const documents = world.documents.filter((name) => log.names.includes(name))
+  const tabs: TabView[] = []
+  const rows: RowView[] = []
+  for (const tab of world.tabs) {
+    for (const document of documents) await lookAt(world, tab, document, tabs)
+    for (const { definition } of world.options.entities) await lookAtRows(world, tab, definition, rows)
+  }
+  const each = (read: (document: string) => string): Map<string, string> => new Map(documents.map((document) => [document, read(document)]))
+  return {
+    log,
+    tabs,
+    rows,
+    disks: new Map(world.devices.map(({ name, disk }) => [name, disk.read()])),
+    content: each((document) => world.contentOf(document, log.doc(document))),
+    values: each((document) => spell(world.entityOf(document).definition.attach(log.doc(document)).value)),
+    rowValues: each((document) => spell(world.entityOf(document).definition.row(log.doc(document)))),
+  }
+}
+
+const spell = (value: unknown): string => JSON.stringify(value)
+
+async function lookAt(world: World, tab: Tab, document: string, views: TabView[]): Promise<void> {
+  const { definition } = world.entityOf(document)
+  const opened = tab.space?.open(definition, document.slice(definition.type.length + 1)).then(
+    (entity) => {
+      views.push({ tab, document, value: spell(entity.value), content: world.contentOf(document, entity.doc), isSyncing: entity.syncing })
+      entity.close()
+    },
+    (error: unknown) => world.fail('P3 tabs converge', `${tab.name} cannot open ${document}: ${String(error)}`),
+  )
+  await runUntilDone(world, opened)
+}
+
+async function lookAtRows(world: World, tab: Tab, definition: EntityDefinition, views: RowView[]): Promise<void> {
+  const query = tab.space?.query(definition)
+  await runUntilDone(world, query?.loaded)
+  for (const row of query?.rows ?? []) views.push({ tab, document: `${row.type}/${row.id}`, value: spell(row.value) })
+}
+
+async function runUntilDone(world: World, promise: Promise<unknown> | undefined): Promise<void> {
+  let isDone = promise === undefined
+  const done = (): void => {
+    isDone = true
+  }
+  promise?.then(done, done)
+  await settled()
+  for (let i = 0; i < 100 && !isDone; i++) await world.runFor(100)
+  if (!isDone) world.fail('P6 everything settles', 'a document or list did not open within 10 s')
+}

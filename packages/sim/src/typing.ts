@@ -1,0 +1,41 @@
+/** Text as people write it: words at a place, paragraphs that come, grow, are formatted and go. */
+import * as Y from 'yjs'
+import type { Dice } from './dice.ts'
+
+const vocabulary = [
+  'the',
+  'roof',
+  'is',
+  'wet',
+  'north',
+  'wall',
+  'crack',
+  'of',
+  '3 mm',
+  'see',
+  'photo',
+  'ändern',
+  '漢字',
+  '🌊',
+  'm²',
+  '\n',
+] as const
+
+export const words = (dice: Dice): string => `${Array.from({ length: dice.between(1, 5) }, () => dice.pick(vocabulary)).join(' ')} `
+
+/** One edit of a rich text: a new paragraph, words or a format in one that is there, or one less. */
+export function editRichText(doc: Y.Doc, field: string, dice: Dice): void {
+  const fragment = doc.getXmlFragment(field)
+  const paragraphs = fragment.toArray().filter((node) => node instanceof Y.XmlElement)
+  const text = paragraphs.length === 0 ? undefined : dice.pick(paragraphs).get(0)
+  const what = dice.weighted([3, 5, 1, 1])
+  doc.transact(() => {
+    if (!(text instanceof Y.XmlText) || what === 0) {
+      const paragraph = new Y.XmlElement('paragraph')
+      paragraph.insert(0, [new Y.XmlText(words(dice))])
+      fragment.insert(dice.below(fragment.length + 1), [paragraph])
+    } else if (what === 1) text.insert(dice.below(text.length + 1), words(dice))
+    else if (what === 2) text.format(0, dice.between(0, text.length), { bold: true })
+    else fragment.delete(dice.below(fragment.length), 1)
+  })
+}

@@ -1,0 +1,256 @@
+/**
+ * One simulated world: devices, network, relay, and what is known about them.
+ *
+ * It runs the shipped `openSpace` and `createRelay` unchanged, behind their ports.
+ */
+import type { Space } from '@tidemark/client'
+import type { Log } from '@tidemark/relay'
+import type { Json } from '@tidemark/store'
+import type * as Y from 'yjs'
+import { Coverage } from './coverage.ts'
+import { type ClientPorts, Device, type Tab } from './device.ts'
+import type { Write } from './device-disk.ts'
+import { seededDice } from './dice.ts'
+import { rootsOf, type SimulatedEntity } from './entities.ts'
+import { Ledger, type WriteRecord } from './ledger.ts'
+import type { Life } from './life.ts'
+import { canonical } from './mirror.ts'
+import { type Line, Network } from './network.ts'
+import { ambientFaults, type Profile } from './profile.ts'
+import { RelayHost } from './relay-host.ts'
+import { Trace } from './trace.ts'
+import { VirtualTime } from './virtual-time.ts'
+
+/** Ways to stand between shipped code and its ports. */
+export interface Ports extends ClientPorts {
+  log?(log: Log, life: Life): Log
+}
+
+export interface WorldOptions {
+  readonly seed: number
+  readonly replicas: number
+  readonly documents: number
+  readonly entities: readonly SimulatedEntity[]
+  readonly profile: Profile
+  readonly ports: Ports
+  /** Whether the app has actions of its own, which write what the ledger cannot know. */
+  readonly hasCustomActions: boolean
+  readonly isTraceKept: boolean
+}
+
+/** What oracles hear of while the world runs. */
+export type WorldEvent =
+  | { readonly type: 'wrote' | 'saved' | 'confirmed'; readonly write: WriteRecord; readonly how: string }
+  | { readonly type: 'set'; readonly tab: Tab; readonly patch: Readonly<Record<string, Json>>; readonly value: unknown }
+  | { readonly type: 'received'; readonly device: string; readonly document: string; readonly update: Uint8Array }
+  | { readonly type: 'tab-died'; readonly tab: Tab }
+  | { readonly type: 'relay-died' }
+  | { readonly type: 'tick' }
+
+export interface Failure {
+  /** The oracle's name, which begins with the promise it guards. */
+  readonly oracle: string
+  readonly detail: string
+  readonly atMs: number
+}
+
+export class World {
+  readonly time = new VirtualTime()
+  readonly trace: Trace
+  readonly network: Network
+  readonly relay: RelayHost
+  readonly devices: readonly Device[]
+  readonly ledger: Ledger
+  readonly coverage = new Coverage()
+  readonly options: WorldOptions
+  readonly documents: readonly string[]
+  readonly failures: Failure[] = []
+  readonly #listeners: ((event: WorldEvent) => void)[] = []
+  readonly #changed = new Set<Tab>()
+  readonly #faultEnds: (() => void)[] = []
+  #isLossToJudge = false
+
+  constructor(options: WorldOptions) {
+    this.options = options
+    const { seed, profile, isTraceKept, entities } = options
+    this.trace = new Trace(isTraceKept)
+    const { time, trace } = this
+    this.network = new Network({ time, trace, dice: seededDice(seed, 'network') })
+    this.documents = Array.from({ length: options.documents }, (_, i) => `${at(entities, i).definition.type}/d${i}`)
+    this.ledger = new Ledger(() => time.nowMs, {
+      wrote: (write) => this.emit({ type: 'wrote', write, how: '' }),
+      saved: (write, how) => this.emit({ type: 'saved', write, how }),
+      confirmed: (write, how) => this.emit({ type: 'confirmed', write, how }),
+    })
+    this.relay = this.#makeRelay()
+    this.devices = Array.from({ length: options.replicas }, (_, i) => this.#makeDevice(String.fromCharCode(97 + i)))
+    for (const fault of profile.faults) if (ambientFaults.has(fault)) this.coverage.fault(fault, 0, Number.POSITIVE_INFINITY)
+  }
+
+  /** Switches the relay on and opens a tab on each device. */
+  start(): void {
+    this.relay.start()
+    for (const device of this.devices) device.openTab(1)
+  }
+
+  device(name: string): Device | undefined {
+    return this.devices.find((one) => one.name === name)
+  }
+
+  entityOf(document: string): SimulatedEntity {
+    const type = document.slice(0, document.indexOf('/'))
+    return this.options.entities.find(({ definition }) => definition.type === type) as SimulatedEntity
+  }
+
+  /** A document's content in one spelling. */
+  contentOf(document: string, doc: Y.Doc): string {
+    return canonical(doc, rootsOf(this.entityOf(document).definition))
+  }
+
+  get tabs(): readonly Tab[] {
+    return this.devices.flatMap((device) => device.tabs)
+  }
+
+  listen(listener: (event: WorldEvent) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  emit(event: WorldEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  note(text: string): void {
+    this.trace.note(this.time.nowMs, text)
+  }
+
+  fail(oracle: string, detail: string): void {
+    if (this.failures.length >= 20) return
+    this.failures.push({ oracle, detail, atMs: this.time.nowMs })
+    this.note(`FAILED ${oracle}: ${detail}`)
+  }
+
+  /** Ends a fault after `delayMs`, unless all faults end before. */
+  later(delayMs: number, run: () => void): void {
+    this.#faultEnds.push(this.time.schedule(delayMs, run))
+  }
+
+  /** What faults have still to do is not done: the world is healed as a whole. */
+  endFaults(): void {
+    for (const cancel of this.#faultEnds.splice(0)) cancel()
+  }
+
+  /** Something may have been lost in a documented way; judged when everything has settled. */
+  lost(): void {
+    this.#isLossToJudge = true
+  }
+
+  /** What is due behind every event. True when the run is over because an oracle failed. */
+  afterEvent(): boolean {
+    if (this.#isLossToJudge) this.#excuse()
+    for (const tab of this.#changed) this.#readStatus(tab)
+    this.#changed.clear()
+    this.emit({ type: 'tick' })
+    return this.failures.length > 0
+  }
+
+  /** Lets virtual time pass; ends early when an oracle fails. */
+  async runFor(durationMs: number): Promise<void> {
+    if (this.failures.length > 0) return
+    await this.time.runUntil(this.time.nowMs + durationMs, () => this.afterEvent())
+  }
+
+  /** The line of a device when nothing is wrong beyond the run's own colour. */
+  usualLine(): Line {
+    const { latencyMs, loss } = this.options.profile
+    return {
+      isUp: true,
+      isStalledOut: false,
+      isStalledIn: false,
+      minLatencyMs: latencyMs[0],
+      maxLatencyMs: latencyMs[1],
+      rate: 1_000,
+      loss,
+    }
+  }
+
+  #makeRelay(): RelayHost {
+    const { seed, profile, ports } = this.options
+    const { time, trace, network } = this
+    const [minDelayMs, maxDelayMs] = profile.logMs
+    return new RelayHost(
+      {
+        seed,
+        time,
+        trace,
+        network,
+        dice: seededDice(seed, 'relay'),
+        limits: profile.limits,
+        wrapLog: (log, life) => ports.log?.(log, life) ?? log,
+        died: () => this.emit({ type: 'relay-died' }),
+      },
+      { minDelayMs, maxDelayMs, failure: profile.logFailure, failNext: 0, tornNext: 0, crashNextMs: null },
+    )
+  }
+
+  #makeDevice(name: string): Device {
+    const { seed, profile, ports, entities } = this.options
+    const [minDelayMs, maxDelayMs] = profile.diskMs
+    this.network.addDevice(name, this.usualLine())
+    const device = new Device(
+      name,
+      {
+        seed,
+        ports,
+        time: this.time,
+        trace: this.trace,
+        network: this.network,
+        entities: entities.map(({ definition }) => definition),
+        received: (device, document, update) => this.emit({ type: 'received', device, document, update }),
+        stored: (device, writes) => this.#noteStored(device, writes),
+        opened: (tab) => this.#opened(tab),
+        died: (tab) => {
+          this.lost()
+          this.emit({ type: 'tab-died', tab })
+        },
+        failed: (what, error) => this.fail('P6 nothing fails unseen', `${what}: ${String(error)}`),
+      },
+      { minDelayMs, maxDelayMs, failure: profile.diskFailure, failNext: 0, isFull: false },
+    )
+    const { maxSkewMs } = profile
+    device.skewMs = seededDice(seed, `skew ${name}`).between(-maxSkewMs, maxSkewMs)
+    return device
+  }
+
+  #opened(tab: Tab): void {
+    const space = tab.space as Space
+    space.status.subscribe(() => this.#changed.add(tab))
+  }
+
+  #readStatus(tab: Tab): void {
+    if (!tab.life.isAlive || tab.space === null) return
+    const status = tab.space.status.get()
+    this.note(`${tab.life.name} ${status.phase} ${status.role} ${status.pending.documents} ${status.saving}`)
+    if (!tab.isClosing) this.ledger.claimed(tab, status)
+  }
+
+  #noteStored(device: string, writes: readonly Write[]): void {
+    for (const write of writes) if (write.type === 'update') this.trace.bytes(this.time.nowMs, `${device} stores`, write.update.bytes)
+    this.note(`${device} commits ${writes.map(({ type }) => type).join(' ')}`)
+  }
+
+  /** A write that no place holds any more is excused; what held it lost it in a documented way. */
+  #excuse(): void {
+    this.#isLossToJudge = false
+    for (const write of this.ledger.writes) {
+      if (write.isExcused || this.#isHeld(write)) continue
+      write.isExcused = true
+    }
+  }
+
+  #isHeld({ tab, document, ranges }: WriteRecord): boolean {
+    if (tab.life.isAlive) return true
+    return this.relay.mirror.contains(document, ranges) || this.devices.some((one) => one.disk.mirror.contains(document, ranges))
+  }
+}
+
+const at = <T>(list: readonly T[], index: number): T => list[index % list.length] as T
