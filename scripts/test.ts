@@ -67,14 +67,24 @@ const steps: readonly Step[] = [
   {
     name: 'types',
     what: 'types of packages, tests and apps',
-    run: () => sum([command('tsc', ['-b']), command('tsc', ['-p', 'tsconfig.tests.json']), command('tsc', ['-p', 'apps/editor'])]),
+    run: () =>
+      sum([
+        command('tsc', ['-b']),
+        command('tsc', ['-p', 'tsconfig.tests.json']),
+        command('tsc', ['-p', 'apps/editor']),
+        command('tsc', ['-p', 'examples/stock']),
+      ]),
   },
   { name: 'lint', what: 'format and lint', run: () => command('biome', ['ci', '.']) },
   { name: 'layers', what: 'imports keep the layers', run: () => check(checkLayers()) },
   { name: 'size', what: 'files keep their size', run: () => check(checkSize()) },
   { name: 'unit', what: 'unit and property tests in Node', run: () => vitest('node') },
   { name: 'browser', what: 'tests in Chromium', run: () => withBrowser(() => vitest('chromium')) },
-  { name: 'build', what: 'the editor builds', run: () => command('vite', ['build', '--logLevel', 'warn'], join(root, 'apps/editor')) },
+  {
+    name: 'build',
+    what: 'the editor and the example build',
+    run: () => sum(['apps/editor', 'examples/stock'].map((app) => command('vite', ['build', '--logLevel', 'warn'], join(root, app)))),
+  },
   { name: 'e2e', what: 'the apps end to end, in Chromium', run: () => withBrowser(() => vitest('e2e')) },
   { name: 'docs', what: 'the snippets of the documents run', run: () => runDocs() },
 ]
