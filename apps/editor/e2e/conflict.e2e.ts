@@ -63,7 +63,7 @@ describe('a critical field', () => {
 
     for (const tab of [here, there]) {
       await banner(tab).getByText('differently while apart').waitFor()
-      await banner(tab).getByText('It was Minor before').waitFor()
+      await banner(tab).getByText('It was “Minor” before').waitFor()
       await expect.poll(() => tab.page.getByTestId('candidate').count()).toBe(2)
       await tab.page.getByTestId('row-conflict').getByText('To decide').waitFor()
       expect(await tab.page.getByTestId('announcement').textContent()).toContain('set the severity differently')

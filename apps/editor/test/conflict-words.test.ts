@@ -6,6 +6,7 @@ import {
   conflictAdvice,
   conflictSentence,
   decisionState,
+  lastDecisionWords,
   namesInWords,
   type ReportConflict,
   type ReportDecision,
@@ -87,9 +88,10 @@ describe('a conflict in words', () => {
   })
 
   test('says what it was before, also when nobody had set it, unless each saw something else', () => {
-    expect(conflictAdvice(conflict('ann:minor bob:danger'))).toMatch(/^It was None before\. /)
-    expect(conflictAdvice(conflict('ann:failed bob:passed', { field: 'verdict', base: undefined }))).toMatch(/^It was Open before\. /)
-    expect(conflictAdvice(conflict('ann:minor bob:danger', { basesDiffer: true }))).toMatch(/^None of the values counts/)
+    expect(conflictAdvice(conflict('ann:minor bob:danger'))).toMatch(/^It was “None” before\. Neither counts/)
+    expect(conflictAdvice(conflict('ann:failed bob:passed', { field: 'verdict', base: undefined }))).toMatch(/^It was “Open” before\. /)
+    expect(conflictAdvice(conflict('ann:minor bob:danger', { basesDiffer: true }))).toMatch(/^Neither counts/)
+    expect(conflictAdvice(conflict('ann:minor bob:danger cy:major', { basesDiffer: true }))).toMatch(/^No value counts/)
     expect(conflictAdvice(conflict('ann!minor bob!danger'))).toContain('one more settles it')
   })
 
@@ -115,6 +117,12 @@ describe('a decision in words', () => {
     expect(decisionState(decision(), [conflict('bob!major cy!minor')])).toBe('Stands against another decision')
     expect(decisionState(decision(), [conflict('bob!major cy:minor')])).toBe('Open again')
     expect(decisionState(decision(), [conflict('ann:passed cy:failed', { field: 'verdict' })])).toBeNull()
+  })
+
+  test('stands beside the count as long as it holds', () => {
+    expect(lastDecisionWords([decision()], [])).toBe('Severity: Major')
+    expect(lastDecisionWords([decision({ stands: false })], [])).toBeNull()
+    expect(lastDecisionWords([decision()], [conflict('bob!major cy:minor')])).toBeNull()
   })
 
   test('is announced once nothing is open', () => {

@@ -35,7 +35,7 @@ export function CandidateCard({ field, candidate, name, isPicked, onPick, reason
           </li>
         ))}
       </ul>
-      {showsBase && <span className="candidate-note">It was {optionOf(field, candidate.base).name} then</span>}
+      {showsBase && <span className="candidate-note">It was “{optionOf(field, candidate.base).name}” then</span>}
       {reason !== undefined && reason !== '' && <q className="candidate-reason">{reason}</q>}
     </label>
   )

@@ -51,10 +51,11 @@ export function conflictSentence({ field, candidates, isBetweenDecisions }: Repo
 }
 
 /** What that means, and what there is to do. */
-export function conflictAdvice({ base, basesDiffer, field, isBetweenDecisions }: ReportConflict): string {
-  const before = basesDiffer ? '' : `It was ${optionOf(field, base).name} before. `
-  if (isBetweenDecisions) return `${before}Neither decision outweighs the other; one more settles it for everybody.`
-  return `${before}None of the values counts until somebody decides, for everybody.`
+export function conflictAdvice({ base, basesDiffer, candidates, field, isBetweenDecisions }: ReportConflict): string {
+  const before = basesDiffer ? '' : `It was “${optionOf(field, base).name}” before. `
+  if (isBetweenDecisions) return `${before}No decision outweighs another; one more settles it for everybody.`
+  const which = candidates.length === 2 ? 'Neither' : 'No value'
+  return `${before}${which} counts until somebody decides, for everybody.`
 }
 
 /** What stands above the authors of a candidate. */
@@ -81,6 +82,13 @@ export function decisionState({ field, id, stands }: ReportDecision, conflicts: 
   if (conflict === undefined) return null
   const isCandidate = conflict.candidates.some(({ ids }) => ids.includes(id))
   return isCandidate && conflict.isBetweenDecisions ? 'Stands against another decision' : 'Open again'
+}
+
+/** `Severity: Major`, of the decision that was made last; `null` while that is open again or was changed since. */
+export function lastDecisionWords(decisions: readonly ReportDecision[], conflicts: readonly ReportConflict[]): string | null {
+  const last = decisions.at(-1)
+  if (last === undefined || decisionState(last, conflicts) !== null) return null
+  return `${assessments[last.field].name}: ${optionOf(last.field, last.value).name}`
 }
 
 /** `1 decision`, `3 decisions`. */

@@ -1,9 +1,8 @@
 /** The record: every decision of the report, the latest first. */
-import { Scale } from 'lucide-react'
+import { ChevronRight, Scale } from 'lucide-react'
 import { useNow } from '../device/use-now.ts'
 import type { OpenReport } from '../fieldbook.ts'
-import { assessments, optionOf } from '../report/assessment.ts'
-import { countWords, type ReportConflict, type ReportDecision } from './conflict-words.ts'
+import { countWords, lastDecisionWords, type ReportConflict, type ReportDecision } from './conflict-words.ts'
 import { DecisionItem } from './decision-item.tsx'
 
 interface Props {
@@ -15,16 +14,15 @@ interface Props {
 
 export function DecisionList({ report, decisions, conflicts, self }: Props) {
   const nowMs = useNow(decisions.length > 0 ? 20_000 : null)
-  const last = decisions.at(-1)
-  if (last === undefined) return null
+  if (decisions.length === 0) return null
+  const last = lastDecisionWords(decisions, conflicts)
   return (
     <details className="decisions" data-testid="decisions">
       <summary>
         <Scale aria-hidden="true" />
         {countWords(decisions.length)}
-        <span className="decisions-last">
-          {assessments[last.field].name}: {optionOf(last.field, last.value).name}
-        </span>
+        {last !== null && <span className="decisions-last">{last}</span>}
+        <ChevronRight aria-hidden="true" className="decisions-chevron" />
       </summary>
       <ol className="decision-list" aria-label="Decisions, the latest first">
         {decisions.toReversed().map((decision) => (

@@ -15,7 +15,7 @@ export function OtherValue({ field, taken, name, value, onPick }: Props) {
   if (options.length === 0) return null
   return (
     <div className="other-values" data-testid="other-values">
-      <span className="other-name">Or neither:</span>
+      <span className="other-name">Or another value:</span>
       {options.map((option) => (
         <label key={option.value} className="other-value" data-weight={option.weight}>
           <input type="radio" name={name} checked={option.value === value} onChange={() => onPick(option.value)} />

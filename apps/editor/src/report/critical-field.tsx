@@ -21,7 +21,6 @@ export function CriticalField({ report, field, reading }: Props) {
   const { name, options } = assessments[field]
   const reach = (): void => shown.reach(performance.now())
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: reason: it only notes that a hand reaches for the choices inside.
     <div
       className="critical"
       data-testid={field}
