@@ -123,6 +123,48 @@ describe('a critical field', () => {
     }
   })
 
+  test('[P4] a value that comes in late puts a pick off, and stands beside a decision that did not know it', async () => {
+    const [here, there] = await two('Bridge')
+    const late = await world.person().open()
+    await late.openReport('Bridge')
+    await late.shows('A crack')
+    await late.workOffline(true)
+    await late.says('Working offline')
+    await choose(late, 'severity', 'Danger')
+    await choose(late, 'verdict', 'Failed')
+    await apart([here, there], async () => {
+      await choose(here, 'severity', 'Minor')
+      await choose(there, 'severity', 'Major')
+      await choose(here, 'verdict', 'Passed')
+      await choose(there, 'verdict', 'Repair')
+    })
+    const verdict = here.page.locator('[data-testid="conflict-banner"][data-field="verdict"]')
+    await verdict.locator('[data-value="repair"]').click()
+    await verdict.getByTestId('decide').click()
+    await holds(here, 'verdict', 'repair')
+
+    const severity = here.page.locator('[data-testid="conflict-banner"][data-field="severity"]')
+    await severity.locator('[data-value="minor"]').click()
+    await severity.getByTestId('reason').fill('Only the rail.')
+    await late.workOffline(false)
+    await severity.getByText('Something more came in while you were choosing').waitFor()
+    await expect.poll(() => severity.getByTestId('candidate').count()).toBe(3)
+    expect(await severity.getByTestId('reason').inputValue()).toBe('Only the rail.')
+    await severity.getByTestId('decide').click({ force: true })
+    expect(await severity.count()).toBe(1)
+    await verdict.getByText('set the verdict without knowing of the decision').waitFor()
+    await here.page.getByTestId('row-conflict').getByText('2 to decide').waitFor()
+
+    await severity.locator('[data-value="danger"]').click()
+    await severity.getByTestId('decide').click()
+    await verdict.locator('[data-value="failed"]').click()
+    await verdict.getByTestId('decide').click()
+    for (const tab of [here, there, late]) {
+      await holds(tab, 'severity', 'danger')
+      await holds(tab, 'verdict', 'failed')
+    }
+  })
+
   test('watched as it changes is no conflict, and the keyboard alone sets and decides it', async () => {
     const [here, there] = await two('Roof')
     await choose(here, 'severity', 'Minor')
