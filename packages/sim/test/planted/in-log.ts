@@ -159,4 +159,24 @@ export const logBugs: readonly PlantedBug[] = [
       },
     })),
   },
+  {
+    name: 'a sector of the log goes bad once everybody has read it',
+    faults: 'none',
+    oracle: 'P3 the log has no gap',
+    plant: inLog((log, life, disk) => {
+      let cancel = (): void => undefined
+      const rot = (): void => {
+        const rows = disk.spaces.get('sim')?.rows ?? []
+        rows.splice(Math.floor(rows.length / 2), 1)
+      }
+      return {
+        ...log,
+        append: (batch) => {
+          cancel()
+          cancel = life.schedule(100_000, rot)
+          return log.append(batch)
+        },
+      }
+    }),
+  },
 ]
