@@ -96,6 +96,8 @@ export class SyncControl implements SpaceSync {
     this.#findRefusal()
     this.#engine.dispatch({ type: 'lead' })
     this.#tell()
+    // The tab that led before may have died between an acknowledgement and telling of it.
+    this.#count()
   }
 
   /** Updates were stored, here or in another tab; local ones are pending from this moment on, also before they are counted. */
