@@ -87,6 +87,8 @@ export class Background {
     for (const name of behind) {
       const document = documents.get(name)
       const bytes = stored.get(name)
+      // Closed while others were read: what memory held is in the store, which is asked next time.
+      if (bytes === undefined && document === undefined) continue
       if (bytes === undefined) this.#fromMemory.add(name)
       else if (document !== undefined && document.known < bytes.record.revision) documents.reload(document)
       const row = bytes === undefined ? (document?.row() ?? null) : this.#project(bytes)

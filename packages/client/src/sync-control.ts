@@ -99,6 +99,7 @@ export class SyncControl implements SpaceSync {
     this.#findRefusal()
     this.#engine.dispatch({ type: 'lead' })
     this.#tell()
+    // The tab that led before may have died between an acknowledgement and telling of it.
     this.#count()
   }
 

@@ -125,14 +125,15 @@ export class Device {
       entities: [Report, Finding],
       store,
       relay: { url: 'ws://relay.test' },
-      platform: this.#platform(),
+      platform: this.platform(),
       ...rest,
     })
     this.spaces.push(space)
     return space
   }
 
-  #platform(): Platform {
+  /** What a tab of this device runs on. */
+  platform(): Platform {
     return {
       clock: systemClock,
       random: systemRandom,

@@ -281,6 +281,7 @@ export function heal(world: World): void {
     }
     for (const tab of device.tabs) if (tab.life.isFrozen) tab.life.thaw()
     device.openTab(1)
-    device.browser.tell('online')
+    // Who was told of an outage is told of its end; everybody else has to find out.
+    if (!device.browser.isOnline) device.browser.tell('online')
   }
 }

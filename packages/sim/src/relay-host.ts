@@ -43,7 +43,7 @@ export interface RelayHostOptions {
   readonly trace: Trace
   readonly network: Network
   readonly limits: Partial<RelayBounds>
-  readonly wrapLog: (log: Log, life: Life) => Log
+  readonly wrapLog: (log: Log, life: Life, disk: MemoryDisk) => Log
   readonly died: () => void
 }
 
@@ -60,6 +60,7 @@ export class RelayHost {
   readonly ever = new Mirror()
   #life: Life | null = null
   #relay: Relay | null = null
+  #log: Log | null = null
   #underWay = new Set<() => void>()
   #lives = 0
   #cancelStart: () => void = () => {}
@@ -105,7 +106,8 @@ export class RelayHost {
     const { time, trace, network, seed, limits, wrapLog } = this.#options
     const life = new Life(time, `relay${++this.#lives}`)
     trace.note(time.nowMs, `${life.name} starts`)
-    const log = wrapLog(this.#openLog(life), life)
+    const log = wrapLog(this.#openLog(life), life, this.#disk)
+    this.#log = log
     const relay = createRelay({ log, clock: life.clock(() => 0), random: seededDice(seed, life.name), limits })
     this.#life = life
     this.#relay = relay
@@ -181,8 +183,6 @@ export class RelayHost {
     return mirror
   }
 
-  #log: Log | null = null
-
   #openLog(life: Life): Log {
     const { seed, time, trace } = this.#options
     const disk = this.#disk
@@ -200,8 +200,7 @@ export class RelayHost {
         return this.#afterCommit(life, batch)
       },
     })
-    this.#log = this.#delayed(log, life)
-    return this.#log
+    return this.#delayed(log, life)
   }
 
   async #beforeCommit(life: Life): Promise<void> {

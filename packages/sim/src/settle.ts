@@ -24,7 +24,7 @@ export const settleLimits = {
 /** True when the world came to rest. */
 export async function settle(world: World): Promise<boolean> {
   heal(world)
-  for (const tab of world.tabs) tab.space?.sync.resume()
+  nudge(world)
   // A half-open line looks alive to both ends until silence betrays it.
   await world.runFor(settleLimits.silenceMs)
   let unrest = ''

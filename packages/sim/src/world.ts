@@ -4,7 +4,7 @@
  * It runs the shipped `openSpace` and `createRelay` unchanged, behind their ports.
  */
 import type { Space } from '@tidemark/client'
-import type { Log } from '@tidemark/relay'
+import type { Log, MemoryDisk } from '@tidemark/relay'
 import type { Json } from '@tidemark/store'
 import type * as Y from 'yjs'
 import { Coverage } from './coverage.ts'
@@ -23,7 +23,7 @@ import { VirtualTime } from './virtual-time.ts'
 
 /** Ways to stand between shipped code and its ports. */
 export interface Ports extends ClientPorts {
-  log?(log: Log, life: Life): Log
+  log?(log: Log, life: Life, disk: MemoryDisk): Log
 }
 
 export interface WorldOptions {
@@ -185,7 +185,7 @@ export class World {
         network,
         dice: seededDice(seed, 'relay'),
         limits: profile.limits,
-        wrapLog: (log, life) => ports.log?.(log, life) ?? log,
+        wrapLog: (log, life, disk) => ports.log?.(log, life, disk) ?? log,
         died: () => this.emit({ type: 'relay-died' }),
       },
       { minDelayMs, maxDelayMs, failure: profile.logFailure, failNext: 0, tornNext: 0, crashNextMs: null },
