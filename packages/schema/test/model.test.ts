@@ -10,6 +10,8 @@ import { live, stepsOf } from './model/world.ts'
 const total = Number(process.env.TIDEMARK_MODEL_RUNS ?? 0)
 const timeoutMs = total > 0 ? 3_600_000 : 30_000
 const timeLimitMs = Number(process.env.TIDEMARK_MODEL_LIMIT_MS ?? timeoutMs / 2)
+/** The usual share is the same histories each time; a run of its own draws new ones. */
+const seed = total > 0 ? {} : { seed: 20_261_123 }
 const runs = (share: number, usual: number): number => (total > 0 ? Math.ceil(total * share) : usual)
 
 describe('[P3] [P4] critical fields agree with the reference model', () => {
@@ -18,7 +20,7 @@ describe('[P3] [P4] critical fields agree with the reference model', () => {
     () => {
       fc.assert(
         fc.property(stepsOf(3, 25), (steps) => live({ subject: shipped, replicas: 3, keptEntries: 16 }, steps)),
-        { numRuns: runs(0.4, 1_500), interruptAfterTimeLimit: timeLimitMs },
+        { ...seed, numRuns: runs(0.4, 1_500), interruptAfterTimeLimit: timeLimitMs },
       )
     },
     timeoutMs,
@@ -34,7 +36,7 @@ describe('[P3] [P4] critical fields agree with the reference model', () => {
       () => {
         fc.assert(
           fc.property(stepsOf(4, 150), (steps) => live({ subject: shipped, replicas: 4, keptEntries, causalReads }, steps)),
-          { numRuns: runs(0.2, 150), interruptAfterTimeLimit: timeLimitMs },
+          { ...seed, numRuns: runs(0.2, 150), interruptAfterTimeLimit: timeLimitMs },
         )
       },
       timeoutMs,
