@@ -32,9 +32,9 @@ export async function runDocs(): Promise<{ passed: number; failed: number }> {
   return { passed: programs.length - failed, failed }
 }
 
-/** The program stands in the workspace, where its imports are found. */
+/** The program stands in the workspace, where its imports are found, and outside `node_modules`, where Node strips no types. */
 function runProgram(file: string, code: string): boolean {
-  const folder = join(root, 'node_modules/.tidemark-docs')
+  const folder = join(root, '.tidemark/docs')
   mkdirSync(folder, { recursive: true })
   const program = join(folder, `${file.replaceAll('/', '-')}.ts`)
   writeFileSync(program, code)
