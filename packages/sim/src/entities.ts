@@ -29,13 +29,11 @@ const pool: readonly Json[] = [
   ...['2026-03-01', '2026-03-02', 'ann@example.org', 'https://example.org/', 'https://example.org/b'],
 ]
 
-/** @throws {TypeError} when a field accepts fewer than two of its values as they are. */
 export function simulatedEntity(definition: EntityDefinition, named: FieldValues = {}): SimulatedEntity {
   const values = new Map<string, readonly Json[]>()
   for (const [field, declared] of Object.entries(definition.fields as Fields)) {
     if (declared.kind !== 'register') continue
     const own = (named[`${definition.type}.${field}`] ?? pool).filter((value) => isAccepted(declared.schema, value))
-    if (own.length < 2) throw new TypeError(`name values for ${definition.type}.${field}: its validator accepts fewer than two as they are`)
     values.set(field, own)
   }
   const ofKind = (kind: 'text' | 'richText'): string[] =>
@@ -45,13 +43,23 @@ export function simulatedEntity(definition: EntityDefinition, named: FieldValues
   return { definition, values, texts: ofKind('text'), richTexts: ofKind('richText') }
 }
 
-/** A few fields with values, as `set` takes them; all of them for `create`. */
+/**
+ * A few fields with values, as `set` takes them; all of them for `create`.
+ *
+ * @throws {TypeError} when a field accepts fewer than two of its values as they are: nothing could be drawn.
+ */
 export function drawPatch(entity: SimulatedEntity, dice: Dice, isAll: boolean): Record<string, Json> {
   const fields = [...entity.values.keys()]
   if (fields.length === 0) return {}
   const first = dice.pick(fields)
   const chosen = isAll ? fields : fields.filter((field) => field === first || dice.chance(0.2))
-  return Object.fromEntries(chosen.map((field) => [field, dice.pick(entity.values.get(field) as readonly Json[])]))
+  return Object.fromEntries(chosen.map((field) => [field, dice.pick(valuesOf(entity, field))]))
+}
+
+function valuesOf({ definition, values }: SimulatedEntity, field: string): readonly Json[] {
+  const accepted = values.get(field) ?? []
+  if (accepted.length >= 2) return accepted
+  throw new TypeError(`name values for ${definition.type}.${field}: its validator accepts fewer than two as they are`)
 }
 
 interface Validator {

@@ -4,6 +4,8 @@ export { type Dice, seededDice } from './dice.ts'
 export { type FieldValues, SimReport } from './entities.ts'
 export { type FaultName, type Faults, faultNames } from './profile.ts'
 export type { RuleInput, Rules } from './rules.ts'
+export { type FailedSeed, type Progress, type SearchJob, type SearchOptions, type SearchReport, search } from './search.ts'
+export { type ShrinkOptions, type Shrunk, shrink } from './shrink.ts'
 export {
   type Outcome,
   runSteps,

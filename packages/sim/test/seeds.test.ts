@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { scenario, simulate } from '../src/index.ts'
-import { search } from '../src/search.ts'
+import { scenario, search, simulate } from '../src/index.ts'
 
 const job = { documents: 3, faults: 'all', schema: null } as const
 
