@@ -191,8 +191,10 @@ class Session implements Space {
 
   /** Lists show what is in memory at once; the stored row follows with the commit. */
   #showRow(document: OpenDocument): void {
-    const row = document.row()
-    if (row !== null) this.#tables.get(row.type)?.put(row, document.known)
+    const table = this.#tables.get(parseDocumentName(document.name)?.type ?? '')
+    // Projecting costs; where nobody lists the type nobody sees it.
+    const row = table === undefined ? null : document.row()
+    if (row !== null) table?.put(row, document.known)
   }
 
   #table(type: string): RowTable {
