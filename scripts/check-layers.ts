@@ -29,6 +29,9 @@ const only: Readonly<Record<string, readonly string[]>> = {
   sim: ['base', 'client', 'relay', 'store', 'schema'],
 }
 const maxBaseFiles = 6
+/** Packages, and folders of packages that browsers load, which run on Node only: nothing outside such a folder may import from it. */
+const nodeOnly: readonly string[] = ['packages/relay/', 'packages/sim/', 'packages/store/src/sqlite/']
+const nodeOnlyOf = (path: string): string | undefined => nodeOnly.find((folder) => path.startsWith(folder))
 /** Tests may import anything above the package that they test, to run against the real thing. */
 const isTest = (file: string): boolean => file.includes('/test/')
 
@@ -55,8 +58,10 @@ function problemOf({ file, target }: Import): string[] {
   const owner = file.split('/')[1] as string
   if (levels[owner] === undefined) return [`${file}: packages/${owner} has no level`]
   if (target.startsWith('.')) {
-    const leaves = !normalize(join(dirname(file), target)).startsWith(`packages/${owner}/`)
-    return leaves ? [`${file} leaves its package by ${target}`] : []
+    const path = normalize(join(dirname(file), target))
+    if (!path.startsWith(`packages/${owner}/`)) return [`${file} leaves its package by ${target}`]
+    const folder = nodeOnlyOf(path)
+    return folder === undefined || file.startsWith(folder) || isTest(file) ? [] : [`${file} imports ${target}, which runs on Node only`]
   }
   if (target.startsWith('@tidemark/')) return isTest(file) ? deepImport(file, target) : problemBetween(file, owner, target)
   return isTest(file) ? [] : problemOfLibrary(file, owner, target)
@@ -78,7 +83,7 @@ function problemBetween(file: string, owner: string, target: string): string[] {
 function problemOfLibrary(file: string, owner: string, target: string): string[] {
   const name = target.startsWith('@') ? target.split('/').slice(0, 2).join('/') : (target.split('/')[0] as string)
   if (name.startsWith('node:') || builtinModules.includes(name))
-    return owner === 'relay' || owner === 'sim' ? [] : [`${file} imports ${target}: packages/${owner} runs in browsers`]
+    return nodeOnlyOf(file) !== undefined ? [] : [`${file} imports ${target}: packages/${owner} runs in browsers`]
   const manifest = manifestOf(owner)
   if (name === 'yjs' || name === 'react') {
     if (owner === 'protocol' || owner === 'base') return [`${file} imports ${name}: packages/${owner} knows none`]

@@ -159,7 +159,7 @@ export interface PendingDocument {
 
 export interface StoreStatus {
   /** Where changes are kept. `memory` when the browser gives no database: they last as long as the tab. */
-  readonly kind: 'indexeddb' | 'memory'
+  readonly kind: 'indexeddb' | 'sqlite' | 'memory'
   /** Why it is memory although a database was asked for. */
   readonly fallback: TidemarkError | null
   /** What the last commit failed with, or why the connection was lost; null once a commit succeeds. */
