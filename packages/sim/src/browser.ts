@@ -81,7 +81,7 @@ export class Browser {
     life.onEnd(() => listeners.delete(own))
     return {
       post: (message) => {
-        if (!life.isAlive) return
+        if (!life.isAlive || listeners.size < 2) return
         const copy = structuredClone(message)
         for (const other of listeners) if (other !== own) this.#post(listeners, other, copy)
       },

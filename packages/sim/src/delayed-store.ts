@@ -1,7 +1,7 @@
 /**
  * A `LocalStore` whose answers take virtual time, as a browser's database does, and never reach a tab that died.
  *
- * Answers of commits keep their order. A read sees the database some time between its call and its answer.
+ * Answers of commits keep their order. A read sees the database as it is at its call or at its answer.
  */
 import type { LocalStore } from '@tidemark/store'
 import type { Life } from './life.ts'
@@ -9,15 +9,12 @@ import type { Life } from './life.ts'
 export interface DelayedStoreOptions {
   readonly life: Life
   readonly delayMs: () => number
+  /** Whether a read looks at once and answers late; otherwise it looks late and answers at once. */
+  readonly isAnswerLate: () => boolean
 }
 
-export function delayedStore(inner: LocalStore, { life, delayMs }: DelayedStoreOptions): LocalStore {
+export function delayedStore(inner: LocalStore, { life, delayMs, isAnswerLate }: DelayedStoreOptions): LocalStore {
   let lastAnswer: Promise<unknown> = Promise.resolve()
-  const answered = <T>(work: () => Promise<T>): Promise<T> =>
-    inLife(
-      life,
-      work().finally(() => life.pause(delayMs())),
-    )
   const inOrder = <T>(work: () => Promise<T>): Promise<T> => {
     const before = lastAnswer
     const result = work().finally(() => before)
@@ -25,11 +22,13 @@ export function delayedStore(inner: LocalStore, { life, delayMs }: DelayedStoreO
     lastAnswer = answer.catch(() => undefined) // reason: whoever made that commit has its error
     return inLife(life, answer)
   }
-  const read = <T>(work: () => Promise<T>): Promise<T> =>
-    answered(async () => {
-      await life.pause(delayMs())
-      return await work()
-    })
+  const read = async <T>(work: () => Promise<T>): Promise<T> => {
+    const isLate = isAnswerLate()
+    if (!isLate) await life.pause(delayMs())
+    const answer = await work()
+    if (isLate) await life.pause(delayMs())
+    return answer
+  }
   return {
     status: inner.status,
     commit: (batch) => inOrder(() => inner.commit(batch)),

@@ -7,6 +7,7 @@
  */
 import { TidemarkError } from '@tidemark/base'
 import { createMemoryDatabase, type LocalStore, type MemoryDatabase, memoryStore, type OpenStore } from '@tidemark/store'
+import { Contents, type Ranges, rangesOf } from './contents.ts'
 import { type DelayedStoreOptions, delayedStore } from './delayed-store.ts'
 import type { Dice } from './dice.ts'
 import type { Life } from './life.ts'
@@ -36,7 +37,7 @@ export interface DeviceDiskOptions {
   readonly time: VirtualTime
   readonly dice: Dice
   /** Shows each update that came from the relay, as it is stored. */
-  readonly received: (name: string, update: Uint8Array) => void
+  readonly received: (name: string, ranges: Ranges) => void
   readonly stored: (transaction: readonly Write[]) => void
 }
 
@@ -48,7 +49,7 @@ export class DeviceDisk {
   readonly #options: DeviceDiskOptions
   #journal: Transaction[] = []
   #tables: Tables
-  #mirror = new Mirror()
+  #contents = new Contents()
   /** Commits under way: their transaction may still complete when their tab dies. */
   readonly #underWay = new Map<Life, Set<() => void>>()
 
@@ -58,9 +59,9 @@ export class DeviceDisk {
     this.#tables = this.#journaled(newTables())
   }
 
-  /** What is stored, as Yjs reads it. */
-  get mirror(): Mirror {
-    return this.#mirror
+  /** What is stored. */
+  get contents(): Contents {
+    return this.#contents
   }
 
   get tables(): Tables {
@@ -76,7 +77,7 @@ export class DeviceDisk {
     const faults = { beforeCommit: () => this.#beforeCommit(life) }
     const clock = life.clock(() => 0)
     const open = memoryStore({ database: { tables: () => this.#tables }, faults, clock })
-    const delays: DelayedStoreOptions = { life, delayMs: () => this.#delayMs() }
+    const delays: DelayedStoreOptions = { life, delayMs: () => this.#delayMs(), isAnswerLate: () => this.#options.dice.chance(0.5) }
     return async (where) => wrap(delayedStore(await open(where), delays))
   }
 
@@ -92,7 +93,7 @@ export class DeviceDisk {
     const tables = newTables()
     for (const { writes } of kept) tables.apply(writes)
     this.#journal = kept
-    this.#mirror = mirrorOf(tables)
+    this.#contents = contentsOf(tables)
     this.#tables = this.#journaled(tables)
   }
 
@@ -106,6 +107,10 @@ export class DeviceDisk {
   /** Reads the disk anew, so that what snapshots and removals did shows. */
   read(): Mirror {
     return mirrorOf(this.#tables)
+  }
+
+  readContents(): Contents {
+    return contentsOf(this.#tables)
   }
 
   #delayMs(): number {
@@ -141,8 +146,9 @@ export class DeviceDisk {
       for (const write of writes) {
         if (write.type !== 'update') continue
         const { name, bytes, origin } = write.update
-        if (origin === 'remote') this.#options.received(name, bytes)
-        this.#mirror.add(name, bytes)
+        const ranges = rangesOf(bytes)
+        if (origin === 'remote') this.#options.received(name, ranges)
+        this.#contents.addRanges(name, ranges)
       }
       this.#options.stored(writes)
     }
@@ -171,10 +177,18 @@ const newTables = (): Tables => createMemoryDatabase().tables({ space: 'sim', us
 
 function mirrorOf(tables: Tables): Mirror {
   const mirror = new Mirror()
-  for (const name of tables.records.keys()) {
-    const snapshot = tables.snapshot(name)
-    if (snapshot !== null) mirror.add(name, snapshot)
-    for (const { bytes } of tables.updates(name)) mirror.add(name, bytes)
-  }
+  for (const name of tables.records.keys()) eachUpdate(tables, name, (bytes) => mirror.add(name, bytes))
   return mirror
+}
+
+function contentsOf(tables: Tables): Contents {
+  const contents = new Contents()
+  for (const name of tables.records.keys()) eachUpdate(tables, name, (bytes) => contents.add(name, bytes))
+  return contents
+}
+
+function eachUpdate(tables: Tables, name: string, add: (bytes: Uint8Array) => void): void {
+  const snapshot = tables.snapshot(name)
+  if (snapshot !== null) add(snapshot)
+  for (const { bytes } of tables.updates(name)) add(bytes)
 }

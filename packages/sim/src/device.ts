@@ -5,6 +5,7 @@ import { type Entity, type EntityRow, openSpace, type Query, type Space } from '
 import type { EntityDefinition, Fields } from '@tidemark/schema'
 import type { LocalStore } from '@tidemark/store'
 import { Browser } from './browser.ts'
+import type { Ranges } from './contents.ts'
 import { DeviceDisk, type DiskState, type Write } from './device-disk.ts'
 import { type Dice, seededDice } from './dice.ts'
 import { Life } from './life.ts'
@@ -30,7 +31,7 @@ export interface DeviceOptions {
   readonly network: Network
   readonly entities: readonly EntityDefinition[]
   readonly ports: ClientPorts
-  readonly received: (device: string, name: string, update: Uint8Array) => void
+  readonly received: (device: string, name: string, ranges: Ranges) => void
   readonly stored: (device: string, writes: readonly Write[]) => void
   readonly opened: (tab: Tab) => void
   readonly died: (tab: Tab) => void
@@ -73,7 +74,7 @@ export class Device {
       {
         time,
         dice: seededDice(seed, `disk ${name}`),
-        received: (document, update) => options.received(name, document, update),
+        received: (document, ranges) => options.received(name, document, ranges),
         stored: (writes) => options.stored(name, writes),
       },
       disk,

@@ -8,8 +8,8 @@
 import type { Entity, Space } from '@tidemark/client'
 import type { Json } from '@tidemark/store'
 import * as Y from 'yjs'
+import { type Ranges, rangesOf } from './contents.ts'
 import type { Tab } from './device.ts'
-import { type Ranges, rangesOf } from './mirror.ts'
 
 type Receipt = ReturnType<Entity['set']>
 
@@ -42,7 +42,8 @@ export interface LedgerEvents {
 
 export class Ledger {
   readonly #writes: WriteRecord[] = []
-  readonly #byTab = new Map<Tab, WriteRecord[]>()
+  /** Writes that their tab's status did not claim as confirmed yet. */
+  readonly #openByTab = new Map<Tab, WriteRecord[]>()
   readonly #observed = new WeakSet<Y.Doc>()
   readonly #events: LedgerEvents
   readonly #nowMs: () => number
@@ -54,10 +55,6 @@ export class Ledger {
 
   get writes(): readonly WriteRecord[] {
     return this.#writes
-  }
-
-  of(tab: Tab): readonly WriteRecord[] {
-    return this.#byTab.get(tab) ?? []
   }
 
   /** Notes every later local transaction of the entity's document. */
@@ -91,9 +88,11 @@ export class Ledger {
   /** What a status claims about the tab's own writes. */
   claimed(tab: Tab, status: ReturnType<Space['status']['get']>): void {
     if (status.saving) return
-    for (const write of this.of(tab)) this.#saved(write, 'status')
+    const open = this.#openByTab.get(tab)
+    if (open === undefined || open.length === 0) return
+    for (const write of open) this.#saved(write, 'status')
     if (status.pending.documents > 0 || status.phase === 'local') return
-    for (const write of this.of(tab)) this.#confirmed(write, 'status')
+    for (const write of open.splice(0)) this.#confirmed(write, 'status')
   }
 
   #note(tab: Tab, document: string, bytes: Uint8Array, seen: ReadonlyMap<number, number>): WriteRecord {
@@ -112,9 +111,9 @@ export class Ledger {
       isRefused: false,
     }
     this.#writes.push(write)
-    const own = this.#byTab.get(tab) ?? []
-    this.#byTab.set(tab, own)
-    own.push(write)
+    const open = this.#openByTab.get(tab) ?? []
+    this.#openByTab.set(tab, open)
+    open.push(write)
     this.#events.wrote(write)
     return write
   }

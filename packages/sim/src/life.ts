@@ -47,6 +47,13 @@ export class Life {
     }
   }
 
+  /** Runs `run` in this life now: never when it ended, later when it is frozen. */
+  run(run: () => void): void {
+    if (!this.#isAlive) return
+    if (this.#isFrozen) this.#held.push(run)
+    else run()
+  }
+
   /** Resolves after `delayMs`; never when this life has ended by then. */
   pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => this.schedule(delayMs, resolve))

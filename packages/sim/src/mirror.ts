@@ -1,33 +1,8 @@
 /**
- * What a place holds, as the simulator sees it: a `Y.Doc` per document, fed with every update that was stored there.
- *
- * Oracles ask it whether a write is contained, structs and deletions alike: equal state vectors prove nothing
- * about deletions.
+ * What a place holds, as Yjs reads it: a `Y.Doc` per document, fed with every update that was stored there.
  */
 import * as Y from 'yjs'
-
-/** What one transaction of a person changed: struct ranges and deleted ranges, by client. */
-export interface Ranges {
-  readonly structs: readonly Range[]
-  readonly deletes: readonly Range[]
-}
-
-interface Range {
-  readonly client: number
-  readonly from: number
-  /** The first clock behind the range. */
-  readonly to: number
-}
-
-/** The ranges of an update. */
-export function rangesOf(update: Uint8Array): Ranges {
-  const { structs, ds } = Y.decodeUpdate(update)
-  const ranges = structs
-    .filter((struct) => !(struct instanceof Y.Skip))
-    .map(({ id, length }) => ({ client: id.client, from: id.clock, to: id.clock + length }))
-  const deletes = [...ds.clients].flatMap(([client, items]) => items.map(({ clock, len }) => ({ client, from: clock, to: clock + len })))
-  return { structs: ranges, deletes }
-}
+import type { Ranges } from './contents.ts'
 
 export class Mirror {
   readonly #docs = new Map<string, Y.Doc>()
@@ -62,7 +37,7 @@ export class Mirror {
   }
 }
 
-function isDeleted(doc: Y.Doc, { client, from, to }: Range): boolean {
+function isDeleted(doc: Y.Doc, { client, from, to }: Ranges['deletes'][number]): boolean {
   const structs = doc.store.clients.get(client)
   if (structs === undefined || Y.getState(doc.store, client) < to) return false
   for (let at = Y.findIndexSS(structs, from); at < structs.length; at++) {

@@ -214,8 +214,8 @@ class Pipe {
     if (!target.life.isAlive) return
     const { bytes, close } = item
     if (bytes !== null) trace.bytes(time.nowMs, this.#label, bytes)
-    if (bytes !== null) target.life.schedule(0, () => target.message(bytes))
-    if (close !== null) target.life.schedule(0, () => target.close(close.code, close.reason))
+    if (bytes !== null) target.life.run(() => target.message(bytes))
+    if (close !== null) target.life.run(() => target.close(close.code, close.reason))
   }
 }
 

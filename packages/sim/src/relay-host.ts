@@ -15,6 +15,7 @@ import {
   type Relay,
   type RelayBounds,
 } from '@tidemark/relay'
+import { Contents, rangesOf } from './contents.ts'
 import { inLife } from './delayed-store.ts'
 import { type Dice, seededDice } from './dice.ts'
 import { Life } from './life.ts'
@@ -55,9 +56,9 @@ export class RelayHost {
   readonly #readers = new Set<string>()
   #disk: MemoryDisk = createMemoryDisk()
   #backup: MemoryDisk | null = null
-  #mirror = new Mirror()
+  #contents = new Contents()
   /** Everything that ever was durable, also what a restore lost. */
-  readonly ever = new Mirror()
+  readonly ever = new Contents()
   #life: Life | null = null
   #relay: Relay | null = null
   #log: Log | null = null
@@ -82,9 +83,9 @@ export class RelayHost {
     return this.#disk
   }
 
-  /** What the log holds, as Yjs reads it. */
-  get mirror(): Mirror {
-    return this.#mirror
+  /** What the log holds. */
+  get contents(): Contents {
+    return this.#contents
   }
 
   get head(): number {
@@ -162,7 +163,7 @@ export class RelayHost {
     if (this.#backup === null) return
     this.kill()
     this.#disk = structuredClone(this.#backup)
-    this.#mirror = this.read()
+    this.#contents = this.readContents()
   }
 
   compact(document: string): void {
@@ -174,19 +175,29 @@ export class RelayHost {
     })
   }
 
-  /** Reads the disk anew, snapshots and rows. */
+  /** Reads the disk anew, snapshots and rows, as Yjs does. */
   read(): Mirror {
     const mirror = new Mirror()
-    const space = this.#disk.spaces.get(spaceName)
-    for (const { name, snapshot } of space?.documents.values() ?? []) if (snapshot !== null) mirror.add(name, snapshot.update)
-    for (const { document, update } of space?.rows ?? []) mirror.add(document, update)
+    this.#each((name, update) => mirror.add(name, update))
     return mirror
+  }
+
+  readContents(): Contents {
+    const contents = new Contents()
+    this.#each((name, update) => contents.add(name, update))
+    return contents
+  }
+
+  #each(add: (name: string, update: Uint8Array) => void): void {
+    const space = this.#disk.spaces.get(spaceName)
+    for (const { name, snapshot } of space?.documents.values() ?? []) if (snapshot !== null) add(name, snapshot.update)
+    for (const { document, update } of space?.rows ?? []) add(document, update)
   }
 
   #openLog(life: Life): Log {
     const { seed, time, trace } = this.#options
     const disk = this.#disk
-    const mirror = this.#mirror
+    const contents = this.#contents
     const log = createMemoryLog({
       random: seededDice(seed, `log of ${life.name}`),
       disk,
@@ -194,8 +205,9 @@ export class RelayHost {
       afterCommit: (batch) => {
         for (const { document, update } of batch) {
           trace.bytes(time.nowMs, `log ${document}`, update)
-          mirror.add(document, update)
-          this.ever.add(document, update)
+          const ranges = rangesOf(update)
+          contents.addRanges(document, ranges)
+          this.ever.addRanges(document, ranges)
         }
         return this.#afterCommit(life, batch)
       },

@@ -51,14 +51,21 @@ export class VirtualTime {
       this.#nowMs = event.atMs
       this.#events++
       event.run()
-      await settled()
+      await (this.#events % eventsPerTurn === 0 ? settled() : settledHere())
       if (afterEach()) return
     }
+    await settled()
     this.#nowMs = Math.max(this.#nowMs, untilMs)
   }
 }
 
-/** Resolves when no microtask is left: the event loop turns only then. */
+/** How many events run between two turns of Node's event loop, where rejections that nobody caught are told. */
+const eventsPerTurn = 16
+
+/** Resolves when no microtask is left: the queue of ticks has its turn only then, and costs a tenth of the event loop's. */
+const settledHere = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
+
+/** Resolves when no microtask is left and the event loop has turned. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const isBefore = (a: Event, b: Event): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)

@@ -7,6 +7,7 @@ import type { Space } from '@tidemark/client'
 import type { Log, MemoryDisk } from '@tidemark/relay'
 import type { Json } from '@tidemark/store'
 import type * as Y from 'yjs'
+import type { Ranges } from './contents.ts'
 import { Coverage } from './coverage.ts'
 import { type ClientPorts, Device, type Tab } from './device.ts'
 import type { Write } from './device-disk.ts'
@@ -42,7 +43,7 @@ export interface WorldOptions {
 export type WorldEvent =
   | { readonly type: 'wrote' | 'saved' | 'confirmed'; readonly write: WriteRecord; readonly how: string }
   | { readonly type: 'set'; readonly tab: Tab; readonly patch: Readonly<Record<string, Json>>; readonly value: unknown }
-  | { readonly type: 'received'; readonly device: string; readonly document: string; readonly update: Uint8Array }
+  | { readonly type: 'received'; readonly device: string; readonly document: string; readonly ranges: Ranges }
   | { readonly type: 'tab-died'; readonly tab: Tab }
   | { readonly type: 'relay-died' }
   | { readonly type: 'tick' }
@@ -205,7 +206,7 @@ export class World {
         trace: this.trace,
         network: this.network,
         entities: entities.map(({ definition }) => definition),
-        received: (device, document, update) => this.emit({ type: 'received', device, document, update }),
+        received: (device, document, ranges) => this.emit({ type: 'received', device, document, ranges }),
         stored: (device, writes) => this.#noteStored(device, writes),
         opened: (tab) => this.#opened(tab),
         died: (tab) => {
@@ -249,7 +250,7 @@ export class World {
 
   #isHeld({ tab, document, ranges }: WriteRecord): boolean {
     if (tab.life.isAlive) return true
-    return this.relay.mirror.contains(document, ranges) || this.devices.some((one) => one.disk.mirror.contains(document, ranges))
+    return this.relay.contents.contains(document, ranges) || this.devices.some((one) => one.disk.contents.contains(document, ranges))
   }
 }
 

@@ -1,6 +1,6 @@
 /** P1 and P2: what was called saved is on the device, what was called confirmed or shown to others is at the relay. */
+import type { Contents } from '../contents.ts'
 import type { WriteRecord } from '../ledger.ts'
-import { type Mirror, rangesOf } from '../mirror.ts'
 import type { World } from '../world.ts'
 import type { Oracle } from './oracle.ts'
 
@@ -14,7 +14,7 @@ const savedIsStored: Oracle = {
     world.listen((event) => {
       if (event.type !== 'saved') return
       const { write, how } = event
-      if (!write.tab.device.disk.mirror.contains(write.document, write.ranges))
+      if (!write.tab.device.disk.contents.contains(write.document, write.ranges))
         fail(`${describeWrite(write)} is saved by its ${how} and not stored`)
     }),
 }
@@ -28,7 +28,7 @@ const storedIsReadable: Oracle = {
       if (event.type === 'tab-died') due.add(event.tab.device.name)
       if (event.type !== 'tick') return
       for (const { name, disk } of world.devices) {
-        if (due.delete(name)) compare(world, `${name}'s database`, disk.mirror, disk.read(), fail)
+        if (due.delete(name)) compare(world, `${name}'s database`, disk.contents, disk.readContents(), fail)
       }
     })
   },
@@ -42,12 +42,12 @@ const logIsReadable: Oracle = {
       if (event.type === 'relay-died') isDue = true
       if (event.type !== 'tick' || !isDue) return
       isDue = false
-      compare(world, 'the log', world.relay.mirror, world.relay.read(), fail)
+      compare(world, 'the log', world.relay.contents, world.relay.readContents(), fail)
     })
   },
 }
 
-function compare(world: World, where: string, before: Mirror, after: Mirror, fail: (detail: string) => void): void {
+function compare(world: World, where: string, before: Contents, after: Contents, fail: (detail: string) => void): void {
   const lost = world.ledger.writes.find(({ document, ranges }) => before.contains(document, ranges) && !after.contains(document, ranges))
   if (lost !== undefined) fail(`${describeWrite(lost)} was in ${where} and cannot be read there`)
 }
@@ -70,8 +70,8 @@ const shownIsLogged: Oracle = {
   watch: (world, fail) =>
     world.listen((event) => {
       if (event.type !== 'received') return
-      const { device, document, update } = event
-      if (!world.relay.ever.contains(document, rangesOf(update))) fail(`${device} was shown a change of ${document} that is not in the log`)
+      const { device, document, ranges } = event
+      if (!world.relay.ever.contains(document, ranges)) fail(`${device} was shown a change of ${document} that is not in the log`)
     }),
 }
 
