@@ -25,6 +25,7 @@ import { Confirmations } from './receipt.ts'
 import { RowTable } from './row-table.ts'
 import { Saver } from './saver.ts'
 import type { Space, SpaceOptions, User } from './space.ts'
+import { createSpaceDocuments, type SpaceDocuments } from './space-documents.ts'
 import { fromPlainError } from './status.ts'
 import type { StoredDocuments } from './stored.ts'
 import { SyncControl } from './sync-control.ts'
@@ -56,6 +57,7 @@ class Session implements Space {
   readonly #stamps: StampClock
   readonly #tabs: Tabs
   readonly sync: SyncControl
+  readonly documents: SpaceDocuments
   #n = 0
   #closing: Promise<void> | null = null
 
@@ -104,6 +106,13 @@ class Session implements Space {
       },
     })
     this.#tabs.post({ type: 'joined' })
+    this.documents = createSpaceDocuments({
+      store,
+      documents: this.#documents,
+      nextKey,
+      adopted: (stored) => this.#adopted(stored),
+      checkOpen: () => this.#checkOpen(),
+    })
   }
 
   get status(): Space['status'] {
@@ -159,8 +168,12 @@ class Session implements Space {
     await this.#options.store.close()
   }
 
-  #check(entity: { readonly type: string }): void {
+  #checkOpen(): void {
     if (this.#closing !== null) throw new TidemarkError('client/closed', `the space ${this.name} is closed`)
+  }
+
+  #check(entity: { readonly type: string }): void {
+    this.#checkOpen()
     if (this.#definitions.get(entity.type) !== entity) {
       throw new TidemarkError('client/unknown-entity', `the space was opened without this definition of ${entity.type}`)
     }
@@ -230,6 +243,14 @@ class Session implements Space {
     this.#documents.stored(stored)
     this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
     this.#background.wake()
+  }
+
+  /** As if the feed had brought them, by any tab: only the leading one refreshes rows and carries. */
+  #adopted(stored: StoredDocuments): void {
+    this.#documents.stored(stored)
+    this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
+    this.sync.wrote(stored.updates)
+    if (this.#tabs.isLeader) this.#background.wake()
   }
 
   /** A tab leads anew: the one before may have stored what it told nobody. */

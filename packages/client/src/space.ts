@@ -13,6 +13,7 @@ import type { Entity } from './entity.ts'
 import type { Platform } from './platform.ts'
 import type { Query, QueryOptions } from './query.ts'
 import { createSession } from './session.ts'
+import type { SpaceDocuments } from './space-documents.ts'
 import type { SpaceStatus } from './status.ts'
 import type { RelayOptions } from './sync/engine.ts'
 import type { SpaceSync } from './sync-api.ts'
@@ -46,6 +47,8 @@ export interface Space {
   readonly user: User
   readonly status: Observable<SpaceStatus>
   readonly sync: SpaceSync
+  /** All documents as Yjs bytes: for archives, take-over and tools. */
+  readonly documents: SpaceDocuments
   /**
    * Creates an entity; it is there at once, and `created` is its receipt.
    *

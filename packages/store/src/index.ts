@@ -19,3 +19,4 @@ export type {
 } from './local-store.ts'
 export { createMemoryDatabase, type MemoryDatabase } from './memory-database.ts'
 export { type MemoryFaults, type MemoryStoreOptions, memoryStore } from './memory-store.ts'
+export { isPendingUpdate } from './pending.ts'

@@ -1,0 +1,1 @@
+export { type ArchiveOptions, type ArchiveProgress, exportSpace, type ImportResult, importSpace } from './archive.ts'

@@ -1,0 +1,2 @@
+export { type ArchiveSource, readArchive, writeArchive } from './archive.ts'
+export { type ArchivedDocument, type ArchivedPending, type ArchiveHeader, type ArchiveRecord, archiveVersion } from './record.ts'
