@@ -47,6 +47,10 @@ export const errors = {
     'This browser keeps no database for this site.',
     'Leave private mode or allow site data; until then changes live in this tab only.',
   ),
+  'store/foreign': stop(
+    'The database to take over is not here, or of another kind.',
+    'Check its name: y-indexeddb uses that of the document.',
+  ),
   'archive/invalid': stop('This file is not an archive of a space, or it is damaged.', 'Choose another copy; what was read before stays.'),
   'archive/version': stop('This archive was made by a newer version of this app.', 'Update this app and choose the file again.'),
   'archive/too-large': stop('A document is too large for an archive.', 'Export it by itself, as its Yjs state.'),

@@ -1,0 +1,1 @@
+export { importYIndexeddb, type TakeOverOptions } from './y-indexeddb.ts'

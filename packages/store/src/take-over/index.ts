@@ -1,0 +1,1 @@
+export { type ImportYIndexeddbOptions, importYIndexeddb, readYIndexeddb, type YIndexeddbDocument } from './y-indexeddb.ts'
