@@ -5,13 +5,14 @@ import { size, span, statusWords } from '../src/status/status-words.ts'
 type Status = Parameters<typeof statusWords>[0]
 
 const now = 1_800_000_000_000
+const storage = { kind: 'indexeddb', fallback: null, problem: null, quarantined: 0, evicted: 'no', estimate: null } as const
 const calm: Status = {
   phase: 'live',
   retryAtMs: null,
   pending: { documents: 0, bytes: 0, sinceMs: null },
   lastConfirmedMs: now - 5_000,
   problem: null,
-  storage: { kind: 'indexeddb', fallback: null, problem: null },
+  storage,
   saving: false,
 }
 const words = (part: Partial<Status>) => statusWords({ ...calm, ...part }, now)
@@ -59,14 +60,14 @@ describe('the status in words', () => {
 
   test('[P6] warns where changes last only as long as the tab', () => {
     const fallback = new TidemarkError('store/unavailable', 'private mode')
-    const said = words({ storage: { kind: 'memory', fallback, problem: null } })
+    const said = words({ storage: { ...storage, kind: 'memory', fallback } })
     expect(said).toMatchObject({ tone: 'warning', short: 'Kept in this tab only' })
     expect(said.problems).toMatchObject([{ tone: 'warning' }])
   })
 
   test('[P6] says when a change is not saved on this device', () => {
     const problem = new TidemarkError('store/full', 'quota')
-    expect(words({ storage: { kind: 'indexeddb', fallback: null, problem } })).toMatchObject({
+    expect(words({ storage: { ...storage, problem } })).toMatchObject({
       tone: 'problem',
       device: 'Not saved on this device yet',
     })

@@ -7,7 +7,7 @@
  */
 import { type Clock, guarded, toTidemarkError } from '@tidemark/base'
 import type { LocalStore, Row, RowWrite, StoredDocument, StoredUpdate } from '@tidemark/store'
-import { compact } from '@tidemark/updates'
+import { applyState, compactState } from '@tidemark/updates'
 import * as Y from 'yjs'
 import type { Documents } from './documents.ts'
 import type { RowAt } from './tabs.ts'
@@ -113,7 +113,7 @@ export class Background {
     let row: Row | null = null
     guarded(() => {
       Y.transact(doc, () => {
-        if (snapshot !== null) Y.applyUpdate(doc, snapshot)
+        if (snapshot !== null) applyState(doc, snapshot, null)
         for (const update of updates) Y.applyUpdate(doc, update.bytes)
       })
       row = this.#options.project(record.name, doc)
@@ -130,8 +130,8 @@ export class Background {
     const settled = updates.filter((update) => !isPending(update))
     if (settled.length < backgroundLimits.compactUpdates / 2) return
     const all = settled.map((update) => update.bytes)
-    const bytes = compact(snapshot === null ? all : [snapshot, ...all])
-    const replaces = settled.map(({ writer, n }) => ({ writer, n }))
-    await this.#options.store.commit({ snapshots: [{ name: record.name, bytes, follows: record.snapshotRevision, replaces }] })
+    const state = compactState(snapshot, all)
+    const replaces = settled.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.byteLength }))
+    await this.#options.store.commit({ snapshots: [{ name: record.name, ...state, follows: record.snapshotRevision, replaces }] })
   }
 }

@@ -8,6 +8,7 @@
  */
 import { createListeners, guarded, type Listeners, type Random, randomClientId } from '@tidemark/base'
 import type { Row, StoredDocument, StoredUpdate } from '@tidemark/store'
+import { applyState } from '@tidemark/updates'
 import * as Y from 'yjs'
 import type { SavedDocument, StoredAt } from './saver.ts'
 
@@ -73,7 +74,7 @@ export class OpenDocument implements SavedDocument {
     Y.transact(
       this.doc,
       () => {
-        if (snapshot !== null) Y.applyUpdate(this.doc, snapshot, origins.loaded)
+        if (snapshot !== null) applyState(this.doc, snapshot, origins.loaded)
         for (const update of updates) Y.applyUpdate(this.doc, update.bytes, origins.loaded)
       },
       origins.loaded,

@@ -7,7 +7,7 @@
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { isDocumentName } from '@tidemark/protocol'
 import { isPendingUpdate, type LocalStore, type StoredDocument, type StoredUpdate } from '@tidemark/store'
-import { mergeGrouped, validateUpdate } from '@tidemark/updates'
+import { mergeGrouped, stateAsV1, validateUpdate } from '@tidemark/updates'
 import * as Y from 'yjs'
 import type { Documents } from './documents.ts'
 import type { OpenDocument } from './open-document.ts'
@@ -97,7 +97,7 @@ async function attempt<T>(read: () => Promise<T>, instead: T): Promise<{ value: 
 function bytesOf(name: string, stored: StoredDocument | undefined, open: OpenDocument | undefined): DocumentBytes | null {
   if (stored === undefined && open === undefined) return null
   const { snapshot, updates, record } = stored ?? { snapshot: null, updates: [], record: null }
-  const kept = mergeGrouped([...(snapshot === null ? [] : [snapshot]), ...updates.map(({ bytes }) => bytes)])
+  const kept = mergeGrouped([...(snapshot === null ? [] : [stateAsV1(snapshot)]), ...updates.map(({ bytes }) => bytes)])
   const isUnsaved = open !== undefined && open.unsaved > 0
   const inMemory =
     isUnsaved || stored === undefined ? Y.encodeStateAsUpdate((open as OpenDocument).doc, Y.encodeStateVectorFromUpdate(kept)) : null

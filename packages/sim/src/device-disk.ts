@@ -7,6 +7,7 @@
  */
 import { TidemarkError } from '@tidemark/base'
 import { createMemoryDatabase, type LocalStore, type MemoryDatabase, memoryStore, type OpenStore } from '@tidemark/store'
+import * as Y from 'yjs'
 import { Contents, type Ranges, rangesOf } from './contents.ts'
 import { type DelayedStoreOptions, delayedStore } from './delayed-store.ts'
 import type { Dice } from './dice.ts'
@@ -156,6 +157,18 @@ export class DeviceDisk {
       get cursor() {
         return inner.cursor
       },
+      get cursorValue() {
+        return inner.cursorValue
+      },
+      get pendingBytes() {
+        return inner.pendingBytes
+      },
+      get refused() {
+        return inner.refused
+      },
+      get quarantined() {
+        return inner.quarantined
+      },
       get records() {
         return inner.records
       },
@@ -163,7 +176,7 @@ export class DeviceDisk {
         return inner.values
       },
       record: (name) => inner.record(name),
-      origin: (key) => inner.origin(key),
+      pendingUpdates: (name) => inner.pendingUpdates(name),
       snapshot: (name) => inner.snapshot(name),
       updates: (name) => inner.updates(name),
       rows: (type) => inner.rows(type),
@@ -189,6 +202,6 @@ function contentsOf(tables: Tables): Contents {
 
 function eachUpdate(tables: Tables, name: string, add: (bytes: Uint8Array) => void): void {
   const snapshot = tables.snapshot(name)
-  if (snapshot !== null) add(snapshot)
+  if (snapshot !== null) add(snapshot.format === 'v1' ? snapshot.bytes : Y.convertUpdateFormatV2ToV1(snapshot.bytes))
   for (const { bytes } of tables.updates(name)) add(bytes)
 }

@@ -8,15 +8,19 @@
  * 2. An acknowledgement lowers the mark of the writer it names, up to the number it names, and no other.
  * 3. `lastSeq` never falls, except with the mark that says that the relay lost what came after.
  * 4. `rowRevision` equals `revision` only when the row's projection included everything stored before.
+ * 5. `behind` falls to 0 only with the whole state as of a seq that is not below it.
  */
-import type { Acknowledged, DocPatch, DocRecord, PendingRange, RowWrite, StoredUpdate } from './local-store.ts'
+import type { Acknowledged, DocPatch } from './batch.ts'
+import { lowered, type PendingMark, type PendingUpdate, raised } from './pending.ts'
+import type { DocRecord, StoredUpdate } from './stored.ts'
 
 /** What one batch says of one document. */
 export interface DocChanges {
   readonly updates: readonly StoredUpdate[]
   readonly acknowledged: readonly Acknowledged[]
   readonly patches: readonly DocPatch[]
-  readonly rows: readonly RowWrite[]
+  /** The revisions that its rows reflect. */
+  readonly rows: readonly { readonly reflects: number }[]
 }
 
 /** The record of a document of which nothing is known yet. */
@@ -24,18 +28,29 @@ export const newRecord = (name: string): DocRecord => ({
   name,
   revision: 0,
   rowRevision: 0,
+  changedMs: 0,
   pending: {},
   pendingSinceMs: null,
+  logUpdates: 0,
+  logBytes: 0,
   snapshotRevision: 0,
+  snapshotBytes: 0,
   lastSeq: 0,
+  behind: 0,
   carry: false,
+  branch: 0,
+  attempts: 0,
   problem: null,
 })
 
-/** The record after a batch that is stored at `nowMs`. */
-export function nextRecord(current: DocRecord, changes: DocChanges, nowMs: number): DocRecord {
+/**
+ * The record after a batch that is stored at `nowMs`.
+ *
+ * @param local the updates behind the pending mark, those of the batch included; needed only where a part is acknowledged.
+ */
+export function nextRecord(current: DocRecord, changes: DocChanges, local: readonly PendingUpdate[], nowMs: number): DocRecord {
   const updated = withUpdates(current, changes.updates, nowMs)
-  const acknowledged = withAcknowledged(updated, changes.acknowledged, nowMs)
+  const acknowledged = withAcknowledged(updated, changes.acknowledged, local, nowMs)
   const patched = changes.patches.reduce(withPatch, acknowledged)
   return withRows(patched, changes.rows, current.revision)
 }
@@ -44,51 +59,76 @@ export const isRowBehind = (record: DocRecord): boolean => record.rowRevision < 
 
 export const hasPending = (record: DocRecord): boolean => record.pendingSinceMs !== null
 
-/** Whether a local update of this number is behind the record's pending mark. */
-export function isWithinMark(record: DocRecord, writer: string, n: number): boolean {
-  const range = record.pending[writer]
-  return range !== undefined && range.from <= n && n <= range.to
+/** The record with a next revision: what it contains changed. */
+export const revised = (record: DocRecord, nowMs: number): DocRecord => ({ ...record, revision: record.revision + 1, changedMs: nowMs })
+
+/** The record with another mark; the time of what remains is kept. */
+export const withMark = (record: DocRecord, pending: PendingMark): DocRecord => ({
+  ...record,
+  pending,
+  pendingSinceMs: since(pending, record.pendingSinceMs),
+})
+
+/** The record with so much less in its log. */
+export function withoutFromLog(record: DocRecord, updates: number, bytes: number): DocRecord {
+  const logUpdates = Math.max(0, record.logUpdates - updates)
+  return { ...record, logUpdates, logBytes: logUpdates === 0 ? 0 : Math.max(0, record.logBytes - bytes) }
 }
 
 function withUpdates(record: DocRecord, updates: readonly StoredUpdate[], nowMs: number): DocRecord {
   if (updates.length === 0) return record
-  const pending: Record<string, PendingRange> = { ...record.pending }
-  for (const { writer, n, origin } of updates) {
-    if (origin === 'local') pending[writer] = widened(pending[writer], n)
+  let pending = record.pending
+  let bytes = 0
+  for (const update of updates) {
+    bytes += update.bytes.byteLength
+    if (update.origin === 'local') pending = raised(pending, { writer: update.writer, n: update.n, size: update.bytes.byteLength })
   }
-  return { ...record, revision: record.revision + 1, pending, pendingSinceMs: since(pending, record.pendingSinceMs ?? nowMs) }
+  return {
+    ...revised(record, nowMs),
+    pending,
+    pendingSinceMs: since(pending, record.pendingSinceMs ?? nowMs),
+    logUpdates: record.logUpdates + updates.length,
+    logBytes: record.logBytes + bytes,
+  }
 }
 
-const widened = (range: PendingRange | undefined, n: number): PendingRange =>
-  range === undefined ? { from: n, to: n } : { from: Math.min(range.from, n), to: Math.max(range.to, n) }
-
-function withAcknowledged(record: DocRecord, acknowledged: readonly Acknowledged[], nowMs: number): DocRecord {
+function withAcknowledged(
+  record: DocRecord,
+  acknowledged: readonly Acknowledged[],
+  local: readonly PendingUpdate[],
+  nowMs: number,
+): DocRecord {
   if (acknowledged.length === 0) return record
-  const pending: Record<string, PendingRange> = { ...record.pending }
+  let pending = record.pending
   let lastSeq = record.lastSeq
   for (const { writer, upTo, seq } of acknowledged) {
     lastSeq = Math.max(lastSeq, seq)
-    const range = pending[writer]
-    if (range === undefined || upTo < range.from) continue
-    if (upTo >= range.to) delete pending[writer]
-    else pending[writer] = { from: upTo + 1, to: range.to }
+    pending = lowered(pending, writer, upTo, local)
   }
   const untouched = Object.keys(pending).some((writer) => pending[writer]?.from === record.pending[writer]?.from)
   const oldestMs = untouched ? record.pendingSinceMs : nowMs
-  return { ...record, pending, pendingSinceMs: since(pending, oldestMs), lastSeq }
+  const attempts = pending === record.pending ? record.attempts : 0
+  return { ...record, pending, pendingSinceMs: since(pending, oldestMs), lastSeq, attempts }
 }
 
-const since = (pending: DocRecord['pending'], sinceMs: number | null): number | null => (Object.keys(pending).length === 0 ? null : sinceMs)
+const since = (pending: PendingMark, sinceMs: number | null): number | null => (Object.keys(pending).length === 0 ? null : sinceMs)
 
-const withPatch = (record: DocRecord, { lastSeq, carry, problem }: DocPatch): DocRecord => ({
-  ...record,
-  lastSeq: lastSeq === undefined ? record.lastSeq : carry === true ? lastSeq : Math.max(record.lastSeq, lastSeq),
-  carry: carry ?? record.carry,
-  problem: problem === undefined ? record.problem : problem,
-})
+function withPatch(record: DocRecord, { lastSeq, carry, problem, behind, state, attempted }: DocPatch): DocRecord {
+  // What the relay lost it cannot be asked for: behind falls with the seq that it still has.
+  const announced = carry === true && lastSeq !== undefined ? Math.min(record.behind, Math.max(1, lastSeq)) : record.behind
+  const newest = Math.max(announced, behind ?? 0)
+  return {
+    ...record,
+    lastSeq: lastSeq === undefined ? record.lastSeq : carry === true ? lastSeq : Math.max(record.lastSeq, lastSeq),
+    carry: carry ?? record.carry,
+    problem: problem === undefined ? record.problem : problem,
+    behind: state !== undefined && state >= newest ? 0 : newest,
+    attempts: record.attempts + (attempted === true ? 1 : 0),
+  }
+}
 
 /** A row of another revision than `before` may lack something, so it leaves the document behind even if it was not. */
-function withRows(record: DocRecord, rows: readonly RowWrite[], before: number): DocRecord {
+function withRows(record: DocRecord, rows: DocChanges['rows'], before: number): DocRecord {
   if (rows.length === 0) return record
   const exact = rows.every((row) => row.reflects === before)
   const lowest = Math.min(record.rowRevision, record.revision - 1, ...rows.map((row) => row.reflects))

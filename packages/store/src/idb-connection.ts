@@ -156,7 +156,7 @@ export function openDatabase(name: string, version: number): Promise<IDBDatabase
     let isAbandoned = false
     request.onupgradeneeded = ({ oldVersion }) => {
       try {
-        upgradeLayout(request.result, oldVersion)
+        upgradeLayout(request.result, request.transaction as IDBTransaction, oldVersion)
       } catch (error) {
         reject(error)
         request.transaction?.abort()

@@ -1,18 +1,37 @@
-/** The queries of the port, each inside one readonly transaction. */
+/**
+ * The queries of the port: what is read inside one readonly transaction, then decoded after it is over.
+ *
+ * What cannot be decoded is left out and told as damage, by its key, so that the store can quarantine it.
+ */
+import type { QuarantineWrite } from './batch.ts'
+import type { RefusedUpdate } from './batch-plan.ts'
+import { type Codec, decodeAll } from './idb-codec.ts'
 import {
   beginningWith,
   cursorKey,
   type DocRow,
   keyOfValue,
   type ObjectStoreName,
+  type RowRow,
+  rowNameOf,
   type SnapshotRow,
   type StateRow,
-  toDocRecord,
 } from './idb-layout.ts'
 import { resultOf } from './idb-request.ts'
 import { type KeyRun, runsOf } from './key-runs.ts'
-import type { Json, PendingDocument, Row, StoredDocument, StoredUpdate } from './local-store.ts'
+import type { PendingSum } from './local-store.ts'
 import { isPendingUpdate } from './pending.ts'
+import { rawBytes } from './raw-bytes.ts'
+import { recordOf, salvaged, withAllPending } from './record-shape.ts'
+import type { DocRecord, Json, PendingDocument, Row, StoredDocument, StoredUpdate } from './stored.ts'
+
+/** What a read needs: a transaction at a time, the codec, and somebody to tell of damage. */
+export interface Reader {
+  readonly codec: Codec
+  run<T>(body: (transaction: IDBTransaction) => Promise<T>): Promise<T>
+  /** Names in it are keys. */
+  damaged(damage: QuarantineWrite): void
+}
 
 /** Most ranges that one `load` reads, in three requests each. */
 const maxLoadRuns = 32
@@ -20,22 +39,69 @@ const maxLoadRuns = 32
 /** Most entries that IndexedDB can be asked for. */
 const maxCount = 2 ** 32 - 1
 
-export async function readDocuments(transaction: IDBTransaction, names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>> {
-  const wanted = new Set(names)
-  const runs = await runsFor(transaction, wanted)
-  const found = new Map<string, Found>()
-  for (const { docs, snapshots, updates } of await Promise.all(runs.map((run) => readRun(transaction, run)))) {
-    for (const row of docs) if (wanted.has(row.name)) found.set(row.name, { record: toDocRecord(row), snapshot: null, updates: [] })
-    for (const { name, bytes } of snapshots) {
-      const document = found.get(name)
-      if (document !== undefined) document.snapshot = bytes
-    }
-    for (const update of updates) found.get(update.name)?.updates.push(update)
+export async function readDocuments(reader: Reader, names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>> {
+  const keys = await keysOf(reader, names)
+  const wanted = new Set(keys.keys())
+  const found = await reader.run((transaction) => readRuns(transaction, wanted))
+  const documents = new Map<string, Found>()
+  for (const row of found.docs) if (wanted.has(row.name)) documents.set(row.name, { row, snapshot: undefined, updates: [] })
+  for (const snapshot of found.snapshots) {
+    const document = documents.get(snapshot.name)
+    if (document !== undefined) document.snapshot = snapshot
   }
-  return found
+  for (const update of found.updates) documents.get(update.name)?.updates.push(update)
+  const decoded = await Promise.all([...documents.values()].map((document) => decoded1(reader, document, keys)))
+  return new Map(decoded.map((document) => [document.record.name, document]))
 }
 
-type Found = Pick<StoredDocument, 'record'> & { snapshot: Uint8Array | null; readonly updates: StoredUpdate[] }
+interface Found {
+  readonly row: DocRow
+  snapshot: SnapshotRow | undefined
+  readonly updates: StoredUpdate[]
+}
+
+/** The keys of names, with the name that each stands for. */
+async function keysOf({ codec }: Reader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const made = names.map((name) => codec.keyOfName(name))
+  const keys = made.some((key) => key instanceof Promise) ? await Promise.all(made) : (made as string[])
+  return new Map(keys.map((key, i) => [key, names[i] as string]))
+}
+
+async function decoded1(reader: Reader, { row, snapshot, updates }: Found, keys: ReadonlyMap<string, string>): Promise<StoredDocument> {
+  const { codec, damaged } = reader
+  const key = row.name
+  const name = keys.get(key) ?? key
+  const record = { ...readRecord(reader, row, updates), name }
+  const whole = await decodeAll(updates, codec.update, (update, reason) => {
+    damaged({ name: key, part: { writer: update.writer, n: update.n }, bytes: rawBytes(update), reason })
+  })
+  const part = { snapshotRevision: record.snapshotRevision }
+  const [state = null] = await decodeAll(snapshot === undefined ? [] : [snapshot], codec.snapshot, (one, reason) => {
+    damaged({ name: key, part, bytes: rawBytes(one), reason })
+  })
+  return { record, snapshot: state, updates: whole }
+}
+
+/** The record under its key, or what can be salvaged of it. */
+function readRecord(reader: Reader, row: DocRow, updates: readonly StoredUpdate[]): DocRecord {
+  try {
+    return recordOf(row)
+  } catch (error) {
+    reader.damaged({ name: row.name, part: 'record', bytes: rawBytes(row), reason: (error as Error).message })
+    const { record, hasMark } = salvaged(row)
+    return hasMark ? record : withAllPending(record, updates)
+  }
+}
+
+async function readRuns(transaction: IDBTransaction, wanted: ReadonlySet<string>) {
+  const runs = await runsFor(transaction, wanted)
+  const read = await Promise.all(runs.map((run) => readRun(transaction, run)))
+  return {
+    docs: read.flatMap(({ docs }) => docs),
+    snapshots: read.flatMap(({ snapshots }) => snapshots),
+    updates: read.flatMap(({ updates }) => updates),
+  }
+}
 
 async function runsFor(transaction: IDBTransaction, wanted: ReadonlySet<string>): Promise<readonly KeyRun[]> {
   const names = [...wanted].sort()
@@ -55,40 +121,118 @@ async function readRun(transaction: IDBTransaction, { from, to }: KeyRun) {
   return { docs, snapshots, updates }
 }
 
-export async function readPending(transaction: IDBTransaction, limit: number): Promise<readonly PendingDocument[]> {
+export async function readPending(reader: Reader, limit: number): Promise<readonly PendingDocument[]> {
   if (limit <= 0) return []
-  const rows: DocRow[] = await resultOf(transaction.objectStore('docs').index('pending').getAll(null, Math.min(limit, maxCount)))
-  return await Promise.all(rows.map((row) => readPendingOf(transaction, row)))
-}
-
-async function readPendingOf(transaction: IDBTransaction, row: DocRow): Promise<PendingDocument> {
-  const record = toDocRecord(row)
-  const ranges = Object.entries(record.pending).map(([writer, { from, to }]) =>
-    all<StoredUpdate>(transaction, 'updates', IDBKeyRange.bound([record.name, writer, from], [record.name, writer, to])),
-  )
-  return { record, updates: (await Promise.all(ranges)).flat().filter(isPendingUpdate(record)) }
-}
-
-export const readRows = (transaction: IDBTransaction, type: string): Promise<readonly Row[]> =>
-  all<Row>(transaction, 'rows', beginningWith(type))
-
-/** Names of up to `limit` documents that carry the mark of an index. */
-export async function readMarked(transaction: IDBTransaction, index: 'behind' | 'carry', limit: number): Promise<readonly string[]> {
-  if (limit <= 0) return []
-  return (await resultOf(transaction.objectStore('docs').index(index).getAllKeys(1, Math.min(limit, maxCount)))) as string[]
-}
-
-export async function readChangedAfter(transaction: IDBTransaction, seq: number): Promise<readonly string[]> {
-  return (await resultOf(transaction.objectStore('docs').index('lastSeq').getAllKeys(IDBKeyRange.lowerBound(seq, true)))) as string[]
-}
-
-export async function readState(transaction: IDBTransaction): Promise<{ cursor: Json; values: Record<string, Json> }> {
-  const rows = await all<StateRow>(transaction, 'state')
-  const values = rows.flatMap(({ key, value }) => {
-    const name = keyOfValue(key)
-    return name === null ? [] : [[name, value] as const]
+  const found = await reader.run(async (transaction) => {
+    const rows: DocRow[] = await resultOf(transaction.objectStore('docs').index('pending').getAll(null, Math.min(limit, maxCount)))
+    return await Promise.all(rows.map(async (row) => ({ row, updates: await updatesBehind(transaction, row) })))
   })
-  return { cursor: rows.find(({ key }) => key === cursorKey)?.value ?? null, values: Object.fromEntries(values) }
+  return await Promise.all(
+    found.map(async ({ row, updates }) => {
+      const record = readRecord(reader, row, updates)
+      const pending = await decodeAll(updates.filter(isPendingUpdate(record)), reader.codec.update, (update, reason) => {
+        reader.damaged({ name: row.name, part: { writer: update.writer, n: update.n }, bytes: rawBytes(update), reason })
+      })
+      return { record: { ...record, name: await reader.codec.name(row) }, updates: pending }
+    }),
+  )
+}
+
+async function updatesBehind(transaction: IDBTransaction, row: DocRow): Promise<StoredUpdate[]> {
+  const { record, hasMark } = salvaged(row)
+  if (!hasMark) return await all<StoredUpdate>(transaction, 'updates', beginningWith(row.name))
+  const ranges = Object.entries(record.pending).map(([writer, { from, to }]) =>
+    all<StoredUpdate>(transaction, 'updates', IDBKeyRange.bound([row.name, writer, from], [row.name, writer, to])),
+  )
+  return (await Promise.all(ranges)).flat()
+}
+
+export function readPendingSum(reader: Reader, bytesKey: string): Promise<PendingSum> {
+  return reader.run(async (transaction) => {
+    const docs = transaction.objectStore('docs')
+    const [pending, carry, both, oldest, bytes] = await Promise.all([
+      resultOf(docs.index('pending').count()),
+      resultOf(docs.index('carry').count()),
+      resultOf(docs.index('carryPending').count()),
+      resultOf<DocRow | undefined>(docs.index('pending').get(IDBKeyRange.lowerBound(Number.NEGATIVE_INFINITY))),
+      resultOf<StateRow | undefined>(transaction.objectStore('state').get(bytesKey)),
+    ])
+    const sum = typeof bytes?.value === 'number' && pending > 0 ? bytes.value : 0
+    return { documents: pending + carry - both, bytes: sum, sinceMs: oldest?.pendingSinceMs ?? null }
+  })
+}
+
+export async function readRows(reader: Reader, type: string): Promise<readonly Row[]> {
+  const key = await reader.codec.keyOfType(type)
+  const found = await reader.run((transaction) => all<RowRow>(transaction, 'rows', beginningWith(key)))
+  const rows = await decodeAll(found, reader.codec.row, (row, reason) => {
+    reader.damaged({ name: rowNameOf(row), part: { type: row.type, id: row.id }, bytes: rawBytes(row), reason })
+  })
+  return isInOrder(rows) ? rows : rows.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+}
+
+const isInOrder = (rows: readonly Row[]): boolean => rows.every((row, i) => i === 0 || (rows[i - 1] as Row).id < row.id)
+
+export async function readRowsBehind(reader: Reader, limit: number, among?: readonly string[]): Promise<readonly string[]> {
+  if (limit <= 0) return []
+  if (among === undefined) return await readMarked(reader, 'rowMark', limit)
+  const keys = await keysOf(reader, among)
+  const rows = await reader.run((transaction) => {
+    const docs = transaction.objectStore('docs')
+    return Promise.all([...keys.keys()].map((key) => resultOf<DocRow | undefined>(docs.get(key))))
+  })
+  const behind = rows.filter((row) => row?.rowMark !== undefined) as (DocRow & { rowMark: number })[]
+  return behind
+    .sort((a, b) => a.rowMark - b.rowMark)
+    .slice(0, limit)
+    .map(({ name }) => keys.get(name) as string)
+}
+
+/** Names of up to `limit` documents that an index has, in the index's order. */
+export async function readMarked(
+  reader: Reader,
+  index: 'rowMark' | 'behind' | 'carry' | 'long',
+  limit: number,
+): Promise<readonly string[]> {
+  if (limit <= 0) return []
+  const rows = await reader.run((transaction) =>
+    resultOf<DocRow[]>(transaction.objectStore('docs').index(index).getAll(null, Math.min(limit, maxCount))),
+  )
+  return await namesOf(reader, rows)
+}
+
+export async function readChangedAfter(reader: Reader, seq: number): Promise<readonly string[]> {
+  const rows = await reader.run(async (transaction) => {
+    const docs = transaction.objectStore('docs')
+    if (seq >= 0) return await resultOf<DocRow[]>(docs.index('lastSeq').getAll(IDBKeyRange.lowerBound(seq, true)))
+    // The index leaves out those that the relay has never confirmed.
+    return (await resultOf<DocRow[]>(docs.getAll())).sort((a, b) => (a.lastSeq ?? 0) - (b.lastSeq ?? 0))
+  })
+  return await namesOf(reader, rows)
+}
+
+const namesOf = (reader: Reader, rows: readonly DocRow[]): Promise<string[]> =>
+  decodeAll(rows, reader.codec.name, (row, reason) => reader.damaged({ name: row.name, part: 'record', bytes: rawBytes(row), reason }))
+
+export async function readState(reader: Reader): Promise<{ cursor: Json; values: Record<string, Json> }> {
+  const rows = await reader.run((transaction) => all<StateRow>(transaction, 'state'))
+  const cursor = rows.find(({ key }) => key === cursorKey)
+  const values = await decodeAll(
+    rows.filter(({ key }) => keyOfValue(key) !== null),
+    reader.codec.value,
+    () => undefined, // reason: a value that cannot be read is as good as one that was never stored; its owner makes it anew
+  )
+  return { cursor: cursor === undefined ? null : await reader.codec.cursor(cursor), values: Object.fromEntries(values) }
+}
+
+export async function readRefused(reader: Reader): Promise<readonly RefusedUpdate[]> {
+  const rows = await reader.run((transaction) => all<RefusedUpdate>(transaction, 'refused'))
+  return await decodeAll(rows, reader.codec.refused, () => undefined) // reason: it stays where it is, for whoever can read it
+}
+
+export async function readQuarantined(reader: Reader) {
+  const rows = await reader.run((transaction) => all<QuarantineWrite & { readonly atMs: number }>(transaction, 'quarantine'))
+  return await decodeAll(rows, reader.codec.quarantined, () => undefined) // reason: it stays where it is, for whoever can read it
 }
 
 const all = <T>(transaction: IDBTransaction, store: ObjectStoreName, range?: IDBKeyRange): Promise<T[]> =>

@@ -4,31 +4,36 @@
  * Why it exists: a transaction costs about the same whether it holds one batch or a hundred.
  *
  * Invariants
- * 1. Batches are stored in the order of the calls.
+ * 1. Batches are stored in the order of the calls, however long encoding one of them takes.
  * 2. Each batch is stored whole or not at all, whatever becomes of the others in its transaction.
  * 3. A batch's promise resolves after the transaction's `complete`, never earlier.
  */
 import { type Clock, type TidemarkError, toTidemarkError } from '@tidemark/base'
-import { type DatabaseView, namesOf, planBatch, type UpdateKey, type Write } from './batch-plan.ts'
+import type { Committed } from './batch.ts'
+import { planBatch, type Write } from './batch-plan.ts'
+import type { EncodedBatch } from './encoded.ts'
+import type { Awaitable } from './idb-codec.ts'
 import type { Connection } from './idb-connection.ts'
-import { cursorKey, type DocRow, type StateRow, toDocRecord, toDocRow, valueKey } from './idb-layout.ts'
-import { resultOf } from './idb-request.ts'
-import type { Batch, Committed, DocRecord, Json, StoredUpdate } from './local-store.ts'
+import { cursorKey, pendingBytesKey, toDocRow, valueKey } from './idb-layout.ts'
+import { type GroupView, readView } from './idb-view.ts'
 
 /** Most that goes into one transaction; a single larger batch still goes alone. */
 const groupLimits = { maxBatches: 256, maxBytes: 8 * 2 ** 20 } as const
 
 export interface Writer {
-  commit(batch: Batch): Promise<Committed>
+  commit(batch: Awaitable<EncodedBatch>): Promise<Committed>
   /** Resolves when nothing waits or runs. */
   idle(): Promise<void>
 }
 
+/** What came of an attempt: the problem, or how many damaged records were quarantined. */
+export type WriteOutcome = { readonly problem: TidemarkError } | { readonly problem: null; readonly quarantined: number }
+
 export interface WriterOptions {
   readonly connection: Connection
   readonly clock: Clock
-  /** Told after each attempt: null when something was stored. A cursor that moved is not a problem. */
-  onOutcome(problem: TidemarkError | null): void
+  /** Told after each attempt. A cursor that moved is not a problem. */
+  onOutcome(outcome: WriteOutcome): void
 }
 
 export function createWriter(options: WriterOptions): Writer {
@@ -36,13 +41,22 @@ export function createWriter(options: WriterOptions): Writer {
 }
 
 interface Waiting {
-  readonly batch: Batch
+  readonly batch: Awaitable<EncodedBatch>
   readonly nowMs: number
   readonly resolve: (committed: Committed) => void
   readonly reject: (error: TidemarkError) => void
 }
 
+interface Encoded extends Waiting {
+  readonly batch: EncodedBatch
+}
+
 type Outcome = { readonly type: 'stored'; readonly committed: Committed } | { readonly type: 'refused'; readonly error: TidemarkError }
+
+interface GroupOutcome {
+  readonly outcomes: readonly Outcome[]
+  readonly quarantined: number
+}
 
 class GroupWriter implements Writer {
   readonly #options: WriterOptions
@@ -53,8 +67,9 @@ class GroupWriter implements Writer {
     this.#options = options
   }
 
-  commit(batch: Batch): Promise<Committed> {
+  commit(batch: Awaitable<EncodedBatch>): Promise<Committed> {
     const { promise, resolve, reject } = Promise.withResolvers<Committed>()
+    if (batch instanceof Promise) batch.catch(() => undefined) // reason: awaited when its turn comes
     this.#waiting.push({ batch, nowMs: this.#options.clock.now(), resolve, reject })
     this.#draining ??= this.#drain()
     return promise
@@ -65,21 +80,50 @@ class GroupWriter implements Writer {
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#store(this.#waiting.splice(0, groupSize(this.#waiting)))
+    while (this.#waiting.length > 0) {
+      const group = await this.#encoded()
+      if (group.length > 0) await this.#store(group)
+    }
     this.#draining = null
   }
 
-  /** When a group fails, each of its batches is tried alone, so that one that does not fit stops no other. */
-  async #store(group: readonly Waiting[]): Promise<void> {
-    let outcomes: readonly Outcome[]
+  /** The next group, as much as fits into one transaction. */
+  async #encoded(): Promise<Encoded[]> {
+    const group: Encoded[] = []
+    let bytes = 0
+    while (group.length < groupLimits.maxBatches) {
+      const next = this.#waiting[0]
+      if (next === undefined) break
+      const batch = next.batch instanceof Promise ? await this.#awaited(next, next.batch) : next.batch
+      bytes += batch === null ? 0 : bytesOf(batch)
+      if (group.length > 0 && bytes > groupLimits.maxBytes) break
+      this.#waiting.shift()
+      if (batch !== null) group.push({ ...next, batch })
+    }
+    return group
+  }
+
+  async #awaited(waiting: Waiting, encoding: Promise<EncodedBatch>): Promise<EncodedBatch | null> {
     try {
-      outcomes = await this.#options.connection.run('readwrite', (transaction) => writeGroup(transaction, group))
+      return await encoding
+    } catch (error) {
+      this.#fail(waiting, toTidemarkError(error, 'store/failed'))
+      return null
+    }
+  }
+
+  /** When a group fails, each of its batches is tried alone, so that one that does not fit stops no other. */
+  async #store(group: readonly Encoded[]): Promise<void> {
+    let stored: GroupOutcome
+    try {
+      stored = await this.#options.connection.run('readwrite', (transaction) => writeGroup(transaction, group))
     } catch (error) {
       if (group.length > 1) for (const one of group) await this.#store([one])
-      else this.#fail(group[0] as Waiting, toTidemarkError(error, 'store/failed'))
+      else this.#fail(group[0] as Encoded, toTidemarkError(error, 'store/failed'))
       return
     }
-    if (outcomes.some(({ type }) => type === 'stored')) this.#options.onOutcome(null)
+    const { outcomes, quarantined } = stored
+    if (outcomes.some(({ type }) => type === 'stored')) this.#options.onOutcome({ problem: null, quarantined })
     for (const [i, outcome] of outcomes.entries()) {
       if (outcome.type === 'stored') group[i]?.resolve(outcome.committed)
       else group[i]?.reject(outcome.error)
@@ -87,42 +131,39 @@ class GroupWriter implements Writer {
   }
 
   #fail(waiting: Waiting, problem: TidemarkError): void {
-    this.#options.onOutcome(problem)
+    this.#options.onOutcome({ problem })
     waiting.reject(problem)
   }
 }
 
-function groupSize(waiting: readonly Waiting[]): number {
-  let bytes = 0
-  const end = waiting.slice(0, groupLimits.maxBatches).findIndex(({ batch }, i) => {
-    bytes += bytesOf(batch)
-    return i > 0 && bytes > groupLimits.maxBytes
-  })
-  return end === -1 ? groupLimits.maxBatches : end
-}
-
-const bytesOf = ({ updates = [], snapshots = [] }: Batch): number =>
+const bytesOf = ({ updates, snapshots }: EncodedBatch): number =>
   [...updates, ...snapshots].reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
 
-async function writeGroup(transaction: IDBTransaction, group: readonly Waiting[]): Promise<readonly Outcome[]> {
+async function writeGroup(transaction: IDBTransaction, group: readonly Encoded[]): Promise<GroupOutcome> {
   const view = await readView(
     transaction,
     group.map(({ batch }) => batch),
   )
-  return group.map(({ batch, nowMs }): Outcome => {
+  let quarantined = 0
+  const outcomes = group.map(({ batch: given, nowMs }): Outcome => {
+    // A damaged record is taken care of by the first batch that comes by.
+    const batch = view.damaged.length === 0 ? given : { ...given, quarantine: [...view.damaged, ...given.quarantine] }
     const plan = planned(view, batch, nowMs)
     if (plan.type === 'refused') return plan
+    view.damaged.length = 0
     for (const write of plan.writes) {
+      if (write.type === 'quarantine') quarantined++
       view.note(write)
-      put(transaction, write)
+      put(transaction, write, view, batch)
     }
     return plan
   })
+  return { outcomes, quarantined }
 }
 
 function planned(
-  view: DatabaseView,
-  batch: Batch,
+  view: GroupView,
+  batch: EncodedBatch,
   nowMs: number,
 ): (Outcome & { type: 'refused' }) | (Outcome & { writes: readonly Write[] }) {
   try {
@@ -134,11 +175,13 @@ function planned(
 }
 
 /** Errors of these requests abort the transaction, whose completion is awaited. */
-function put(transaction: IDBTransaction, write: Write): void {
+function put(transaction: IDBTransaction, write: Write, view: GroupView, { labels }: EncodedBatch): void {
   switch (write.type) {
-    case 'record':
-      transaction.objectStore('docs').put(toDocRow(write.record))
+    case 'record': {
+      const { name } = write.record
+      transaction.objectStore('docs').put(toDocRow(write.record, view.labels.get(name) ?? labels?.get(name)))
       break
+    }
     case 'update':
       transaction.objectStore('updates').put(write.update)
       break
@@ -146,70 +189,36 @@ function put(transaction: IDBTransaction, write: Write): void {
       transaction.objectStore('updates').delete([write.key.name, write.key.writer, write.key.n])
       break
     case 'snapshot':
-      transaction.objectStore('snapshots').put({ name: write.name, bytes: write.bytes })
+      transaction.objectStore('snapshots').put({ name: write.name, bytes: write.bytes, format: write.format })
       break
-    case 'row':
-      transaction.objectStore('rows').put(write.row)
+    case 'remove-snapshot':
+      transaction.objectStore('snapshots').delete(write.name)
+      break
+    case 'row': {
+      const { type, id, name, body } = write.row
+      const own = name === `${type}/${id}` ? {} : { name }
+      transaction.objectStore('rows').put({ type, id, ...own, value: body })
+      break
+    }
+    case 'remove-row':
+      transaction.objectStore('rows').delete([write.key.type, write.key.id])
+      break
+    case 'refused':
+      transaction.objectStore('refused').put(write.update)
+      break
+    case 'discard':
+      transaction.objectStore('refused').delete(IDBKeyRange.bound([write.name, write.branch], [write.name, write.branch, []]))
+      break
+    case 'quarantine':
+      transaction.objectStore('quarantine').add(write.record)
       break
     case 'value':
-      transaction.objectStore('state').put({ key: valueKey(write.key), value: write.value })
+      transaction.objectStore('state').put({ key: valueKey(write.key), value: write.body })
       break
     case 'cursor':
-      transaction.objectStore('state').put({ key: cursorKey, value: write.cursor })
+      transaction.objectStore('state').put({ key: cursorKey, value: write.body, tag: write.tag })
+      break
+    case 'pending-bytes':
+      transaction.objectStore('state').put({ key: pendingBytesKey, value: write.bytes })
   }
 }
-
-/** What the group reads, and on top of it what the batches before in the same transaction write. */
-class GroupView implements DatabaseView {
-  cursor: Json
-  readonly #records: Map<string, DocRecord>
-  readonly #origins: Map<string, StoredUpdate['origin']>
-
-  constructor(cursor: Json, records: Map<string, DocRecord>, origins: Map<string, StoredUpdate['origin']>) {
-    this.cursor = cursor
-    this.#records = records
-    this.#origins = origins
-  }
-
-  record(name: string): DocRecord | undefined {
-    return this.#records.get(name)
-  }
-
-  origin(key: UpdateKey): StoredUpdate['origin'] | undefined {
-    return this.#origins.get(idOf(key))
-  }
-
-  note(write: Write): void {
-    if (write.type === 'record') this.#records.set(write.record.name, write.record)
-    else if (write.type === 'update') this.#origins.set(idOf(write.update), write.update.origin)
-    else if (write.type === 'cursor') this.cursor = write.cursor
-  }
-}
-
-async function readView(transaction: IDBTransaction, batches: readonly Batch[]): Promise<GroupView> {
-  const names = new Set(batches.flatMap((batch) => [...namesOf(batch)]))
-  const docs = transaction.objectStore('docs')
-  const [cursor, ...rows] = await Promise.all([
-    resultOf<StateRow | undefined>(transaction.objectStore('state').get(cursorKey)),
-    ...[...names].map((name) => resultOf<DocRow | undefined>(docs.get(name))),
-  ])
-  const records = new Map(rows.flatMap((row) => (row === undefined ? [] : [[row.name, toDocRecord(row)] as const])))
-  return new GroupView(cursor?.value ?? null, records, await readOrigins(transaction, batches, records))
-}
-
-/** Origins of the updates that snapshots are to replace, as far as they may lie within a pending mark. */
-async function readOrigins(transaction: IDBTransaction, batches: readonly Batch[], records: ReadonlyMap<string, DocRecord>) {
-  const keys = batches.flatMap((batch) =>
-    (batch.snapshots ?? []).flatMap(({ name, replaces }) => {
-      const pending = records.get(name)?.pending ?? {}
-      return replaces
-        .filter(({ writer, n }) => n >= (pending[writer]?.from ?? Number.POSITIVE_INFINITY))
-        .map(({ writer, n }) => ({ name, writer, n }))
-    }),
-  )
-  const updates = transaction.objectStore('updates')
-  const found = await Promise.all(keys.map(({ name, writer, n }) => resultOf<StoredUpdate | undefined>(updates.get([name, writer, n]))))
-  return new Map(found.flatMap((update) => (update === undefined ? [] : [[idOf(update), update.origin] as const])))
-}
-
-const idOf = ({ name, writer, n }: UpdateKey): string => JSON.stringify([name, writer, n])

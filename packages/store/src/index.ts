@@ -1,22 +1,32 @@
-export { deleteLocalData, type IndexedDbStoreOptions, indexedDbStore } from './indexeddb-store.ts'
 export type {
   Acknowledged,
   Batch,
   Committed,
   DocPatch,
-  DocRecord,
-  Json,
-  LocalStore,
-  OpenStore,
-  PendingDocument,
-  PendingRange,
-  Row,
+  FoldWrite,
+  ForkWrite,
+  QuarantineWrite,
   RowWrite,
   SnapshotWrite,
-  StoredDocument,
-  StoredUpdate,
-  StoreStatus,
-} from './local-store.ts'
+} from './batch.ts'
+export { deleteLocalData, type IndexedDbStoreOptions, indexedDbStore } from './indexeddb-store.ts'
+export type { LocalStore, OpenStore, PendingSum } from './local-store.ts'
 export { createMemoryDatabase, type MemoryDatabase } from './memory-database.ts'
 export { type MemoryFaults, type MemoryStoreOptions, memoryStore } from './memory-store.ts'
 export { isPendingUpdate } from './pending.ts'
+export type {
+  DamagedPart,
+  DocRecord,
+  Json,
+  PendingDocument,
+  PendingRange,
+  QuarantinedRecord,
+  RefusedChange,
+  Row,
+  Snapshot,
+  SnapshotFormat,
+  StorageEstimate,
+  StoredDocument,
+  StoredUpdate,
+  StoreStatus,
+} from './stored.ts'

@@ -5,15 +5,31 @@
  * itself when a connection is lost; it does not repeat a failed commit, its caller does.
  */
 import { type Clock, createObservable, type ObservableValue, systemClock, TidemarkError } from '@tidemark/base'
+import type { Batch, Committed, QuarantineWrite } from './batch.ts'
+import { encodePlain } from './encoded.ts'
+import { type Codec, plainCodec } from './idb-codec.ts'
 import { type Connection, createConnection, type Durability } from './idb-connection.ts'
-import { databaseNameOf } from './idb-layout.ts'
-import { readChangedAfter, readDocuments, readMarked, readPending, readRows, readState } from './idb-reads.ts'
+import { databaseNameOf, pendingBytesKey } from './idb-layout.ts'
+import {
+  type Reader,
+  readChangedAfter,
+  readDocuments,
+  readMarked,
+  readPending,
+  readPendingSum,
+  readQuarantined,
+  readRefused,
+  readRows,
+  readRowsBehind,
+  readState,
+} from './idb-reads.ts'
 import { toStoreError } from './idb-request.ts'
 import { createWriter, type Writer } from './idb-writer.ts'
-import type { Batch, Committed, LocalStore, OpenStore, PendingDocument, Row, StoredDocument, StoreStatus } from './local-store.ts'
+import type { LocalStore, OpenStore, PendingSum } from './local-store.ts'
 import { createMemoryDatabase } from './memory-database.ts'
 import { memoryStore } from './memory-store.ts'
-import { pendingTotalsOf } from './pending.ts'
+import { refusedChangesOf } from './refused.ts'
+import type { PendingDocument, QuarantinedRecord, RefusedChange, Row, StoredDocument, StoreStatus } from './stored.ts'
 
 export interface IndexedDbStoreOptions {
   /**
@@ -36,18 +52,32 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
   const { durability = 'relaxed', databaseName = defaultDatabaseName, clock = systemClock } = options
   const fallbackDatabase = createMemoryDatabase()
   return async (where) => {
-    const status = createObservable<StoreStatus>({ kind: 'indexeddb', fallback: null, problem: null })
-    const setProblem = (problem: TidemarkError | null): void => {
-      if (status.get().problem !== problem) status.set({ ...status.get(), problem })
+    const status = createObservable<StoreStatus>({
+      kind: 'indexeddb',
+      fallback: null,
+      problem: null,
+      quarantined: 0,
+      evicted: 'unknown',
+      estimate: null,
+    })
+    const show = (problem: TidemarkError | null, quarantined = 0): void => {
+      const before = status.get()
+      if (before.problem !== problem || quarantined > 0) status.set({ ...before, problem, quarantined: before.quarantined + quarantined })
     }
-    const connection = createConnection({ name: databaseNameOf(databaseName, where.space, where.user), durability, onLost: setProblem })
+    const name = databaseNameOf(databaseName, where.space, where.user)
+    const connection = createConnection({ name, durability, onLost: (problem) => show(problem) })
     try {
       await connection.open()
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.code !== 'store/unavailable') throw error
       return await memoryStore({ database: fallbackDatabase, clock, fallback: error })(where)
     }
-    return new IndexedDbStore(status, connection, createWriter({ connection, clock, onOutcome: setProblem }))
+    const writer = createWriter({
+      connection,
+      clock,
+      onOutcome: (outcome) => show(outcome.problem, outcome.problem === null ? outcome.quarantined : 0),
+    })
+    return new IndexedDbStore(status, connection, writer, plainCodec)
   }
 }
 
@@ -83,47 +113,71 @@ class IndexedDbStore implements LocalStore {
   readonly status: ObservableValue<StoreStatus>
   readonly #connection: Connection
   readonly #writer: Writer
+  readonly #codec: Codec
+  readonly #reader: Reader
+  /** What damage was found and is being quarantined, so that it is not told twice. */
+  readonly #repairing = new Set<string>()
   #closing: Promise<void> | null = null
 
-  constructor(status: ObservableValue<StoreStatus>, connection: Connection, writer: Writer) {
+  constructor(status: ObservableValue<StoreStatus>, connection: Connection, writer: Writer, codec: Codec) {
     this.status = status
     this.#connection = connection
     this.#writer = writer
+    this.#codec = codec
+    this.#reader = {
+      codec,
+      run: (body) => this.#connection.run('readonly', body),
+      damaged: (damage) => this.#quarantine(damage),
+    }
   }
 
   async commit(batch: Batch): Promise<Committed> {
     this.#assertOpen()
-    return await this.#writer.commit(batch)
+    return await this.#writer.commit(this.#codec.encode(batch))
   }
 
   load(names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>> {
-    return this.#read((transaction) => readDocuments(transaction, names))
+    return this.#read((reader) => readDocuments(reader, names))
   }
 
   pending(limit: number): Promise<readonly PendingDocument[]> {
-    return this.#read((transaction) => readPending(transaction, limit))
+    return this.#read((reader) => readPending(reader, limit))
   }
 
-  async pendingTotals(): ReturnType<LocalStore['pendingTotals']> {
-    const all = Number.POSITIVE_INFINITY
-    const [pending, carrying] = await Promise.all([this.pending(all), this.carrying(all)])
-    return pendingTotalsOf(pending, carrying)
+  pendingTotals(): Promise<PendingSum> {
+    return this.#read((reader) => readPendingSum(reader, pendingBytesKey))
   }
 
   rows(type: string): Promise<readonly Row[]> {
-    return this.#read((transaction) => readRows(transaction, type))
+    return this.#read((reader) => readRows(reader, type))
   }
 
-  rowsBehind(limit: number): Promise<readonly string[]> {
-    return this.#read((transaction) => readMarked(transaction, 'behind', limit))
+  rowsBehind(limit: number, among?: readonly string[]): Promise<readonly string[]> {
+    return this.#read((reader) => readRowsBehind(reader, limit, among))
+  }
+
+  behind(limit: number): Promise<readonly string[]> {
+    return this.#read((reader) => readMarked(reader, 'behind', limit))
   }
 
   carrying(limit: number): Promise<readonly string[]> {
-    return this.#read((transaction) => readMarked(transaction, 'carry', limit))
+    return this.#read((reader) => readMarked(reader, 'carry', limit))
+  }
+
+  longLogs(limit: number): Promise<readonly string[]> {
+    return this.#read((reader) => readMarked(reader, 'long', limit))
   }
 
   changedAfter(seq: number): Promise<readonly string[]> {
-    return this.#read((transaction) => readChangedAfter(transaction, seq))
+    return this.#read((reader) => readChangedAfter(reader, seq))
+  }
+
+  refused(): Promise<readonly RefusedChange[]> {
+    return this.#read(async (reader) => refusedChangesOf(await readRefused(reader)))
+  }
+
+  quarantined(): Promise<readonly QuarantinedRecord[]> {
+    return this.#read(readQuarantined)
   }
 
   state(): ReturnType<LocalStore['state']> {
@@ -135,9 +189,18 @@ class IndexedDbStore implements LocalStore {
     return this.#closing
   }
 
-  async #read<T>(body: (transaction: IDBTransaction) => Promise<T>): Promise<T> {
+  async #read<T>(body: (reader: Reader) => Promise<T>): Promise<T> {
     this.#assertOpen()
-    return await this.#connection.run('readonly', body)
+    return await body(this.#reader)
+  }
+
+  /** Takes what could not be read out of the way; until that is stored, each read leaves it out again. */
+  #quarantine(damage: QuarantineWrite): void {
+    const id = JSON.stringify([damage.name, damage.part])
+    if (this.#repairing.has(id) || this.#closing !== null) return
+    this.#repairing.add(id)
+    const done = (): void => void this.#repairing.delete(id)
+    this.#writer.commit({ ...encodePlain({}), quarantine: [damage] }).then(done, done)
   }
 
   #assertOpen(): void {

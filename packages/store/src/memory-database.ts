@@ -4,8 +4,9 @@
  * Why it exists: it plays the browser's database, so that several stores (tabs) can be opened over one,
  * closed and opened again. It knows nothing of batches but how to carry out their writes.
  */
-import type { DatabaseView, UpdateKey, Write } from './batch-plan.ts'
-import type { DocRecord, Json, Row, StoredUpdate } from './local-store.ts'
+import type { DatabaseView, RefusedUpdate, UpdateKey, Write } from './batch-plan.ts'
+import { isPendingUpdate, type PendingUpdate } from './pending.ts'
+import type { DocRecord, Json, QuarantinedRecord, Row, Snapshot, StoredUpdate } from './stored.ts'
 
 /** Stands for a browser's database; shared by every store that is opened over it, and gone with the process. */
 export interface MemoryDatabase {
@@ -15,9 +16,12 @@ export interface MemoryDatabase {
 
 /** The tables of one space and user. */
 export interface MemoryTables extends DatabaseView {
+  readonly cursorValue: Json
   readonly records: ReadonlyMap<string, DocRecord>
   readonly values: ReadonlyMap<string, Json>
-  snapshot(name: string): Uint8Array | null
+  readonly refused: readonly RefusedUpdate[]
+  readonly quarantined: readonly QuarantinedRecord[]
+  snapshot(name: string): Snapshot | null
   updates(name: string): readonly StoredUpdate[]
   rows(type: string): readonly Row[]
   /** Carries out all of `writes` at once. */
@@ -39,24 +43,31 @@ export function createMemoryDatabase(): MemoryDatabase {
 class Tables implements MemoryTables {
   readonly records = new Map<string, DocRecord>()
   readonly values = new Map<string, Json>()
+  readonly quarantined: QuarantinedRecord[] = []
   readonly #updates = new Map<string, Map<string, StoredUpdate>>()
-  readonly #snapshots = new Map<string, Uint8Array>()
+  readonly #snapshots = new Map<string, Snapshot>()
   readonly #rows = new Map<string, Map<string, Row>>()
-  #cursor: Json = null
+  readonly #refused = new Map<string, RefusedUpdate>()
+  cursor = 'null'
+  cursorValue: Json = null
+  pendingBytes = 0
 
-  get cursor(): Json {
-    return this.#cursor
+  get refused(): readonly RefusedUpdate[] {
+    return [...this.#refused.values()]
   }
 
   record(name: string): DocRecord | undefined {
     return this.records.get(name)
   }
 
-  origin(key: UpdateKey): StoredUpdate['origin'] | undefined {
-    return this.#updates.get(key.name)?.get(updateId(key))?.origin
+  pendingUpdates(name: string): readonly PendingUpdate[] {
+    const record = this.records.get(name)
+    if (record === undefined) return []
+    const pending = this.updates(name).filter(isPendingUpdate(record))
+    return pending.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.byteLength }))
   }
 
-  snapshot(name: string): Uint8Array | null {
+  snapshot(name: string): Snapshot | null {
     return this.#snapshots.get(name) ?? null
   }
 
@@ -84,16 +95,40 @@ class Tables implements MemoryTables {
         this.#updates.get(write.key.name)?.delete(updateId(write.key))
         break
       case 'snapshot':
-        this.#snapshots.set(write.name, write.bytes)
+        this.#snapshots.set(write.name, { bytes: write.bytes, format: write.format })
         break
-      case 'row':
-        inner(this.#rows, write.row.type).set(write.row.id, write.row)
+      case 'remove-snapshot':
+        this.#snapshots.delete(write.name)
+        break
+      case 'row': {
+        const { type, id, body } = write.row
+        // The plain codec makes no bytes of a value.
+        inner(this.#rows, type).set(id, { type, id, value: body as Json })
+        break
+      }
+      case 'remove-row':
+        this.#rows.get(write.key.type)?.delete(write.key.id)
+        break
+      case 'refused':
+        this.#refused.set(`${write.update.branch} ${updateId(write.update)} ${write.update.name}`, write.update)
+        break
+      case 'discard':
+        for (const [key, { name, branch }] of this.#refused) {
+          if (name === write.name && branch === write.branch) this.#refused.delete(key)
+        }
+        break
+      case 'quarantine':
+        this.quarantined.push(write.record)
         break
       case 'value':
-        this.values.set(write.key, write.value)
+        this.values.set(write.key, write.body as Json)
         break
       case 'cursor':
-        this.#cursor = write.cursor
+        this.cursor = write.tag
+        this.cursorValue = write.body as Json
+        break
+      case 'pending-bytes':
+        this.pendingBytes = write.bytes
     }
   }
 }

@@ -6,22 +6,16 @@
  * Invariant: a commit that a fault stops has written nothing.
  */
 import { type Clock, createObservable, type ObservableValue, systemClock, TidemarkError, toTidemarkError } from '@tidemark/base'
+import type { Batch, Committed } from './batch.ts'
 import { planBatch, type Write } from './batch-plan.ts'
 import { hasPending, isRowBehind } from './doc-record.ts'
-import type {
-  Batch,
-  Committed,
-  DocRecord,
-  Json,
-  LocalStore,
-  OpenStore,
-  PendingDocument,
-  Row,
-  StoredDocument,
-  StoreStatus,
-} from './local-store.ts'
+import { encodePlain } from './encoded.ts'
+import type { LocalStore, OpenStore, PendingSum } from './local-store.ts'
+import { isLongLog } from './log-policy.ts'
 import { createMemoryDatabase, type MemoryDatabase, type MemoryTables } from './memory-database.ts'
-import { isPendingUpdate, pendingTotalsOf } from './pending.ts'
+import { isPendingUpdate } from './pending.ts'
+import { refusedChangesOf } from './refused.ts'
+import type { DocRecord, Json, PendingDocument, QuarantinedRecord, RefusedChange, Row, StoredDocument, StoreStatus } from './stored.ts'
 
 /** Ways to make commits late or fail; what a hook throws is what the commit rejects with (`store/failed` if it is not ours). */
 export interface MemoryFaults {
@@ -58,7 +52,14 @@ class MemoryStore implements LocalStore {
     this.#tables = tables
     this.#clock = clock
     this.#faults = faults
-    this.status = createObservable<StoreStatus>({ kind: 'memory', fallback: fallback ?? null, problem: null })
+    this.status = createObservable<StoreStatus>({
+      kind: 'memory',
+      fallback: fallback ?? null,
+      problem: null,
+      quarantined: 0,
+      evicted: 'no',
+      estimate: null,
+    })
   }
 
   async commit(batch: Batch): Promise<Committed> {
@@ -80,14 +81,19 @@ class MemoryStore implements LocalStore {
   }
 
   async pending(limit: number): Promise<readonly PendingDocument[]> {
-    return this.#pending().slice(0, limit)
+    return this.#pending()
+      .slice(0, limit)
+      .map((record) => ({ record, updates: this.#tables.updates(record.name).filter(isPendingUpdate(record)) }))
   }
 
-  async pendingTotals(): ReturnType<LocalStore['pendingTotals']> {
-    return pendingTotalsOf(
-      this.#pending(),
-      this.#names((record) => record.carry),
-    )
+  async pendingTotals(): Promise<PendingSum> {
+    const pending = this.#pending()
+    const carried = this.#records((record) => record.carry && !hasPending(record))
+    return {
+      documents: pending.length + carried.length,
+      bytes: this.#tables.pendingBytes,
+      sinceMs: pending[0]?.pendingSinceMs ?? null,
+    }
   }
 
   async rows(type: string): Promise<readonly Row[]> {
@@ -95,12 +101,23 @@ class MemoryStore implements LocalStore {
     return this.#tables.rows(type).toSorted((a, b) => compare(a.id, b.id))
   }
 
-  async rowsBehind(limit: number): Promise<readonly string[]> {
-    return this.#names(isRowBehind).slice(0, limit)
+  async rowsBehind(limit: number, among?: readonly string[]): Promise<readonly string[]> {
+    const asked = among === undefined ? null : new Set(among)
+    const records = this.#records((record) => isRowBehind(record) && (asked?.has(record.name) ?? true))
+    records.sort((a, b) => b.changedMs - a.changedMs || compare(a.name, b.name))
+    return records.slice(0, limit).map(({ name }) => name)
+  }
+
+  async behind(limit: number): Promise<readonly string[]> {
+    return this.#names((record) => record.behind > 0, limit)
   }
 
   async carrying(limit: number): Promise<readonly string[]> {
-    return this.#names((record) => record.carry).slice(0, limit)
+    return this.#names((record) => record.carry, limit)
+  }
+
+  async longLogs(limit: number): Promise<readonly string[]> {
+    return this.#names(isLongLog, limit)
   }
 
   async changedAfter(seq: number): Promise<readonly string[]> {
@@ -108,9 +125,19 @@ class MemoryStore implements LocalStore {
     return records.sort((a, b) => a.lastSeq - b.lastSeq || compare(a.name, b.name)).map(({ name }) => name)
   }
 
+  async refused(): Promise<readonly RefusedChange[]> {
+    this.#assertOpen()
+    return refusedChangesOf(this.#tables.refused)
+  }
+
+  async quarantined(): Promise<readonly QuarantinedRecord[]> {
+    this.#assertOpen()
+    return [...this.#tables.quarantined]
+  }
+
   async state(): ReturnType<LocalStore['state']> {
     this.#assertOpen()
-    return { cursor: this.#tables.cursor, values: Object.fromEntries(this.#tables.values) }
+    return { cursor: this.#tables.cursorValue, values: Object.fromEntries(this.#tables.values) }
   }
 
   async close(): Promise<void> {
@@ -121,33 +148,38 @@ class MemoryStore implements LocalStore {
   async #store(batch: Batch): Promise<Committed> {
     try {
       await this.#faults.beforeCommit?.(batch)
-      const { writes, committed } = planBatch(this.#tables, batch, this.#clock.now())
+      const { writes, committed } = planBatch(this.#tables, encodePlain(batch), this.#clock.now())
       for (const write of writes) this.#faults.beforeWrite?.(write)
       this.#tables.apply(writes.map(copied))
-      this.#setProblem(null)
+      this.#stored(writes)
       return committed
     } catch (error) {
       const problem = toTidemarkError(error, 'store/failed')
-      if (problem.code !== 'store/cursor-moved') this.#setProblem(problem)
+      if (problem.code !== 'store/cursor-moved') this.#setStatus({ problem })
       throw problem
     }
   }
 
-  #setProblem(problem: TidemarkError | null): void {
-    const status = this.status.get()
-    if (status.problem !== problem) this.status.set({ ...status, problem })
+  #stored(writes: readonly Write[]): void {
+    const quarantined = this.status.get().quarantined + writes.filter(({ type }) => type === 'quarantine').length
+    this.#setStatus({ problem: null, quarantined })
   }
 
-  #pending(): PendingDocument[] {
-    const records = this.#records(hasPending)
-    records.sort((a, b) => Number(a.pendingSinceMs) - Number(b.pendingSinceMs) || compare(a.name, b.name))
-    return records.map((record) => ({ record, updates: this.#tables.updates(record.name).filter(isPendingUpdate(record)) }))
+  #setStatus(change: Partial<StoreStatus>): void {
+    const before = this.status.get()
+    const after = { ...before, ...change }
+    if (after.problem !== before.problem || after.quarantined !== before.quarantined) this.status.set(after)
   }
 
-  #names(matches: (record: DocRecord) => boolean): string[] {
+  #pending(): DocRecord[] {
+    return this.#records(hasPending).sort((a, b) => Number(a.pendingSinceMs) - Number(b.pendingSinceMs) || compare(a.name, b.name))
+  }
+
+  #names(matches: (record: DocRecord) => boolean, limit: number): string[] {
     return this.#records(matches)
       .map(({ name }) => name)
       .sort(compare)
+      .slice(0, limit)
   }
 
   #records(matches: (record: DocRecord) => boolean): DocRecord[] {
@@ -164,15 +196,17 @@ class MemoryStore implements LocalStore {
 function copied(write: Write): Write {
   switch (write.type) {
     case 'update':
-      return { ...write, update: { ...write.update, bytes: write.update.bytes.slice() } }
+    case 'refused':
+      return { ...write, update: { ...write.update, bytes: write.update.bytes.slice() } } as Write
     case 'snapshot':
       return { ...write, bytes: write.bytes.slice() }
+    case 'quarantine':
+      return { ...write, record: { ...write.record, bytes: write.record.bytes.slice() } }
     case 'row':
-      return { ...write, row: { ...write.row, value: copiedJson(write.row.value) } }
+      return { ...write, row: { ...write.row, body: copiedJson(write.row.body as Json) } }
     case 'value':
-      return { ...write, value: copiedJson(write.value) }
     case 'cursor':
-      return { ...write, cursor: copiedJson(write.cursor) }
+      return { ...write, body: copiedJson(write.body as Json) }
     default:
       return write
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { isRowBehind, newRecord, nextRecord } from '../src/doc-record.ts'
-import type { DocRecord } from '../src/local-store.ts'
+import type { DocRecord } from '../src/stored.ts'
 import { local, remote } from './contract/harness.ts'
 
 /**
@@ -18,7 +18,7 @@ function run(script: string): DocRecord {
       patches: [],
       rows: kind === '=' ? [{ type: 't', id: 'd', value: null, name: 'd', reflects: n }] : [],
     }
-    return nextRecord(record, changes, Number(atMs))
+    return nextRecord(record, changes, [], Number(atMs))
   }, newRecord('d'))
 }
 

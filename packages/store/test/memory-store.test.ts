@@ -35,7 +35,7 @@ describe('a store in memory', () => {
 
   test('says that it is one, and why', async () => {
     const fallback = new TidemarkError('store/unavailable', 'refused')
-    expect((await memoryStore()(where)).status.get()).toEqual({ kind: 'memory', fallback: null, problem: null })
+    expect((await memoryStore()(where)).status.get()).toMatchObject({ kind: 'memory', fallback: null, problem: null })
     expect((await memoryStore({ fallback })(where)).status.get().fallback).toBe(fallback)
   })
 

@@ -13,4 +13,6 @@ export const updateLimits = {
   maxNameBytes: 1_024,
   /** How many updates `mergeUpdates` gets at once: its time grows with the square of their number. */
   mergeGroup: 64,
+  /** A whole state above this is kept V2 at rest. */
+  maxV1StateBytes: 64 << 10,
 } as const

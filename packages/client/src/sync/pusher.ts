@@ -8,7 +8,7 @@
 import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
 import type { Ack, ClientMessage, Refuse, RelayLimits } from '@tidemark/protocol'
 import type { Acknowledged, DocPatch, LocalStore, PendingDocument, StoredDocument } from '@tidemark/store'
-import { mergeGrouped } from '@tidemark/updates'
+import { mergeGrouped, stateAsV1 } from '@tidemark/updates'
 import type { NamedChange } from './receiver.ts'
 
 interface InFlight {
@@ -208,7 +208,7 @@ function pushOf({ record, updates }: PendingDocument): InFlight {
 function carryOf({ record, snapshot, updates }: StoredDocument): InFlight {
   const all = updates.map((update) => update.bytes)
   const marks = Object.entries(record.pending).map(([writer, range]) => ({ writer, upTo: range.to }))
-  return { kind: 'carry', name: record.name, update: mergeGrouped(snapshot === null ? all : [snapshot, ...all]), marks }
+  return { kind: 'carry', name: record.name, update: mergeGrouped(snapshot === null ? all : [stateAsV1(snapshot), ...all]), marks }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

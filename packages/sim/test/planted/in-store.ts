@@ -19,7 +19,9 @@ export const storeBugs: readonly PlantedBug[] = [
         if (names.length === 0 || batch.cursor !== undefined) return store.commit(batch)
         const stored = await store.load(names)
         void store.commit(batch)
-        return { revisions: new Map(names.map((name) => [name, (stored.get(name)?.record.revision ?? 0) + 1])), snapshots: new Set() }
+        const none = new Set<string>()
+        const revisions = new Map(names.map((name) => [name, (stored.get(name)?.record.revision ?? 0) + 1]))
+        return { revisions, snapshots: none, forks: none, aside: none }
       },
     })),
   },
@@ -113,8 +115,9 @@ export const storeBugs: readonly PlantedBug[] = [
         const committed = await store.commit(batch)
         for (const [name, { record, updates }] of await store.load([...committed.revisions.keys()])) {
           if (updates.length < 6 || record.pendingSinceMs !== null) continue
-          const replaces = updates.map(({ writer, n }) => ({ writer, n }))
-          await store.commit({ snapshots: [{ name, bytes: Uint8Array.of(0, 0), follows: record.snapshotRevision, replaces }] })
+          const replaces = updates.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.length }))
+          const empty = { bytes: Uint8Array.of(0, 0), format: 'v1' as const }
+          await store.commit({ snapshots: [{ name, ...empty, follows: record.snapshotRevision, replaces }] })
         }
         return committed
       },

@@ -4,9 +4,11 @@
  * | table     | key             | value                                              |
  * | --------- | --------------- | -------------------------------------------------- |
  * | docs      | name            | `DocRecord` as JSON, and what the indexes need of it |
- * | updates   | name, writer, n | origin and V1 bytes                                |
- * | snapshots | name            | bytes                                              |
+ * | updates   | name, writer, n | origin, branch and V1 bytes                        |
+ * | snapshots | name            | format and bytes                                   |
  * | rows      | type, id        | JSON                                               |
+ * | refused   | name, branch, writer, n | V1 bytes, code of the refusal              |
+ * | quarantine | number         | what could not be read                             |
  * | state     | key             | JSON                                               |
  *
  * Invariants
@@ -32,24 +34,40 @@ CREATE TABLE docs (
   name TEXT PRIMARY KEY,
   record TEXT NOT NULL,
   pending_since REAL,
+  row_mark REAL,
   behind INTEGER NOT NULL,
   carry INTEGER NOT NULL,
+  long INTEGER NOT NULL,
   last_seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX docs_pending ON docs (pending_since) WHERE pending_since IS NOT NULL;
+CREATE INDEX docs_row_mark ON docs (row_mark) WHERE row_mark IS NOT NULL;
 CREATE INDEX docs_behind ON docs (behind) WHERE behind = 1;
 CREATE INDEX docs_carry ON docs (carry) WHERE carry = 1;
+CREATE INDEX docs_long ON docs (long) WHERE long = 1;
 CREATE INDEX docs_last_seq ON docs (last_seq);
 CREATE TABLE updates (
   name TEXT NOT NULL,
   writer TEXT NOT NULL,
   n INTEGER NOT NULL,
   origin TEXT NOT NULL,
+  branch INTEGER NOT NULL,
   bytes BLOB NOT NULL,
   PRIMARY KEY (name, writer, n)
 ) STRICT;
-CREATE TABLE snapshots (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
-CREATE TABLE rows (type TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE snapshots (name TEXT PRIMARY KEY, format TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE rows (type TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (type, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE refused (
+  name TEXT NOT NULL,
+  branch INTEGER NOT NULL,
+  writer TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  code TEXT,
+  at REAL NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (name, branch, writer, n)
+) STRICT;
+CREATE TABLE quarantine (number INTEGER PRIMARY KEY, name TEXT NOT NULL, part TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${tablesVersion};

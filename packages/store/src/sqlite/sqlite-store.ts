@@ -10,9 +10,12 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type Clock, createObservable, type ObservableValue, systemClock, TidemarkError } from '@tidemark/base'
-import { planBatch } from '../batch-plan.ts'
-import type { Batch, Committed, LocalStore, OpenStore, PendingDocument, Row, StoredDocument, StoreStatus } from '../local-store.ts'
-import { pendingTotalsOf } from '../pending.ts'
+import type { Batch, Committed, QuarantineWrite } from '../batch.ts'
+import { namesOf, planBatch, type Write } from '../batch-plan.ts'
+import { encodePlain } from '../encoded.ts'
+import type { LocalStore, OpenStore, PendingSum } from '../local-store.ts'
+import { refusedChangesOf } from '../refused.ts'
+import type { PendingDocument, QuarantinedRecord, RefusedChange, Row, StoredDocument, StoreStatus } from '../stored.ts'
 import { fileOf, openFile, toSqliteError } from './sqlite-database.ts'
 import { SqliteTables } from './sqlite-tables.ts'
 
@@ -44,10 +47,18 @@ interface Waiting {
   readonly reject: (error: TidemarkError) => void
 }
 
-type Outcome = Committed | TidemarkError
+type Outcome = Stored | TidemarkError
+
+interface Stored {
+  readonly committed: Committed
+  readonly quarantined: number
+}
 
 /** That the cursor has moved on is the caller's matter, and no problem of the store. */
 const isProblem = (outcome: Outcome): outcome is TidemarkError => outcome instanceof TidemarkError && outcome.code !== 'store/cursor-moved'
+
+const quarantinedBy = (outcomes: readonly Outcome[]): number =>
+  outcomes.reduce((sum, outcome) => sum + (outcome instanceof TidemarkError ? 0 : outcome.quarantined), 0)
 
 class SqliteStore implements LocalStore {
   readonly status: ObservableValue<StoreStatus>
@@ -55,13 +66,22 @@ class SqliteStore implements LocalStore {
   readonly #tables: SqliteTables
   readonly #clock: Clock
   #waiting: Waiting[] = []
+  /** Damage that was come upon, to be quarantined by the next batch. */
+  #damaged: QuarantineWrite[] = []
   #draining: Promise<void> | null = null
   #closing: Promise<void> | null = null
 
   constructor(database: DatabaseSync, clock: Clock) {
-    this.status = createObservable<StoreStatus>({ kind: 'sqlite', fallback: null, problem: null })
+    this.status = createObservable<StoreStatus>({
+      kind: 'sqlite',
+      fallback: null,
+      problem: null,
+      quarantined: 0,
+      evicted: 'no',
+      estimate: null,
+    })
     this.#database = database
-    this.#tables = new SqliteTables(database)
+    this.#tables = new SqliteTables(database, (damage) => this.#damaged.push(damage))
     this.#clock = clock
   }
 
@@ -84,9 +104,8 @@ class SqliteStore implements LocalStore {
     return this.#read((tables) => tables.pending(limit))
   }
 
-  async pendingTotals(): ReturnType<LocalStore['pendingTotals']> {
-    const all = Number.POSITIVE_INFINITY
-    return this.#read((tables) => pendingTotalsOf(tables.pending(all), tables.names('carrying', all)))
+  async pendingTotals(): Promise<PendingSum> {
+    return this.#read((tables) => tables.pendingSum())
   }
 
   async rows(type: string): Promise<readonly Row[]> {
@@ -94,8 +113,24 @@ class SqliteStore implements LocalStore {
     return this.#read((tables) => tables.rows(type)).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  async rowsBehind(limit: number): Promise<readonly string[]> {
+  async rowsBehind(limit: number, among?: readonly string[]): Promise<readonly string[]> {
+    return this.#read((tables) => (among === undefined ? tables.names('rowsBehind', limit) : tables.rowsBehindAmong(limit, among)))
+  }
+
+  async behind(limit: number): Promise<readonly string[]> {
     return this.#read((tables) => tables.names('behind', limit))
+  }
+
+  async longLogs(limit: number): Promise<readonly string[]> {
+    return this.#read((tables) => tables.names('longLogs', limit))
+  }
+
+  async refused(): Promise<readonly RefusedChange[]> {
+    return this.#read((tables) => refusedChangesOf(tables.refused()))
+  }
+
+  async quarantined(): Promise<readonly QuarantinedRecord[]> {
+    return this.#read((tables) => tables.quarantined())
   }
 
   async carrying(limit: number): Promise<readonly string[]> {
@@ -131,10 +166,10 @@ class SqliteStore implements LocalStore {
       outcomes = group.map(() => toSqliteError(error))
     }
     const problem = outcomes.find(isProblem) ?? null
-    if (problem !== null || outcomes.some((outcome) => !(outcome instanceof TidemarkError))) this.#setProblem(problem)
+    if (problem !== null || outcomes.some((outcome) => !(outcome instanceof TidemarkError))) this.#show(problem, quarantinedBy(outcomes))
     for (const [i, outcome] of outcomes.entries()) {
       if (outcome instanceof TidemarkError) group[i]?.reject(outcome)
-      else group[i]?.resolve(outcome)
+      else group[i]?.resolve(outcome.committed)
     }
   }
 
@@ -142,10 +177,11 @@ class SqliteStore implements LocalStore {
   #storeOne({ batch, nowMs }: Waiting): Outcome {
     this.#database.exec('SAVEPOINT batch')
     try {
-      const { writes, committed } = planBatch(this.#tables, batch, nowMs)
+      const { writes, committed } = this.#plan(batch, nowMs)
       for (const write of writes) this.#tables.write(write)
       this.#database.exec('RELEASE batch')
-      return committed
+      this.#damaged = []
+      return { committed, quarantined: writes.filter(({ type }) => type === 'quarantine').length }
     } catch (error) {
       if (!this.#database.isTransaction) throw error
       this.#database.exec('ROLLBACK TO batch; RELEASE batch')
@@ -153,9 +189,18 @@ class SqliteStore implements LocalStore {
     }
   }
 
-  #setProblem(problem: TidemarkError | null): void {
+  /** What the batch writes; with it goes the damage that was found by reading the records it names, or before. */
+  #plan(batch: Batch, nowMs: number): { writes: readonly Write[]; committed: Committed } {
+    const encoded = encodePlain(batch)
+    for (const name of namesOf(encoded)) this.#tables.record(name)
+    const found = new Map(this.#damaged.map((damage) => [JSON.stringify([damage.name, damage.part]), damage]))
+    return planBatch(this.#tables, { ...encoded, quarantine: [...found.values(), ...encoded.quarantine] }, nowMs)
+  }
+
+  #show(problem: TidemarkError | null, quarantined: number): void {
     const status = this.status.get()
-    if (status.problem !== problem) this.status.set({ ...status, problem })
+    if (status.problem === problem && quarantined === 0) return
+    this.status.set({ ...status, problem, quarantined: status.quarantined + quarantined })
   }
 
   /** A read of several statements sees one state of the file. */
@@ -165,7 +210,14 @@ class SqliteStore implements LocalStore {
       return this.#transact('BEGIN', () => body(this.#tables))
     } catch (error) {
       throw toSqliteError(error)
+    } finally {
+      this.#quarantine()
     }
+  }
+
+  /** Takes what could not be read out of the way; a batch that comes first takes it along. */
+  #quarantine(): void {
+    if (this.#damaged.length > 0 && this.#waiting.length === 0) this.commit({}).catch(() => undefined) // reason: its status tells
   }
 
   #transact<T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', body: () => T): T {

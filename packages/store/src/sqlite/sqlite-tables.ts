@@ -3,87 +3,121 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
-import type { DatabaseView, UpdateKey, Write } from '../batch-plan.ts'
-import { isRowBehind, isWithinMark } from '../doc-record.ts'
-import type { DocRecord, Json, PendingDocument, Row, StoredDocument, StoredUpdate } from '../local-store.ts'
+import type { QuarantineWrite } from '../batch.ts'
+import type { DatabaseView, RefusedUpdate, Write } from '../batch-plan.ts'
+import { canonicalJson } from '../canonical-json.ts'
+import { isRowBehind } from '../doc-record.ts'
+import type { Body } from '../encoded.ts'
+import type { PendingSum } from '../local-store.ts'
+import { isLongLog } from '../log-policy.ts'
+import { isPendingUpdate, type PendingUpdate } from '../pending.ts'
+import { type RawRecord, recordOf, salvaged, sized, withAllPending } from '../record-shape.ts'
+import type { DocRecord, Json, PendingDocument, QuarantinedRecord, Row, Snapshot, StoredDocument, StoredUpdate } from '../stored.ts'
+import { sql } from './sqlite-statements.ts'
 
 type Cells = Record<string, SQLOutputValue>
 
 const cursorKey = 'cursor'
+const pendingBytesKey = 'pending-bytes'
 const valuePrefix = 'value/'
 /** The most that SQLite's LIMIT takes for «all». */
 const all = -1
 
-const sql = {
-  record: 'SELECT record FROM docs WHERE name = ?',
-  putRecord: 'INSERT OR REPLACE INTO docs (name, record, pending_since, behind, carry, last_seq) VALUES (?, ?, ?, ?, ?, ?)',
-  origin: 'SELECT origin FROM updates WHERE name = ? AND writer = ? AND n = ?',
-  updates: 'SELECT writer, n, origin, bytes FROM updates WHERE name = ?',
-  localUpdates: "SELECT writer, n, origin, bytes FROM updates WHERE name = ? AND writer = ? AND n BETWEEN ? AND ? AND origin = 'local'",
-  putUpdate: 'INSERT OR REPLACE INTO updates (name, writer, n, origin, bytes) VALUES (?, ?, ?, ?, ?)',
-  deleteUpdate: 'DELETE FROM updates WHERE name = ? AND writer = ? AND n = ?',
-  snapshot: 'SELECT bytes FROM snapshots WHERE name = ?',
-  putSnapshot: 'INSERT OR REPLACE INTO snapshots (name, bytes) VALUES (?, ?)',
-  rows: 'SELECT id, value FROM rows WHERE type = ?',
-  putRow: 'INSERT OR REPLACE INTO rows (type, id, value) VALUES (?, ?, ?)',
-  state: 'SELECT key, value FROM state',
-  value: 'SELECT value FROM state WHERE key = ?',
-  putValue: 'INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)',
-  pending: 'SELECT record FROM docs WHERE pending_since IS NOT NULL ORDER BY pending_since, name LIMIT ?',
-  behind: 'SELECT name FROM docs WHERE behind = 1 ORDER BY name LIMIT ?',
-  carrying: 'SELECT name FROM docs WHERE carry = 1 ORDER BY name LIMIT ?',
-  changedAfter: 'SELECT name FROM docs WHERE last_seq > ? ORDER BY last_seq, name',
-} as const
-
 export class SqliteTables implements DatabaseView {
   readonly #statements: Readonly<Record<keyof typeof sql, StatementSync>>
+  /** Told of each record that could not be read. */
+  readonly #damaged: (damage: QuarantineWrite) => void
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, damaged: (damage: QuarantineWrite) => void) {
     const prepared = Object.entries(sql).map(([name, text]) => [name, database.prepare(text)] as const)
     this.#statements = Object.fromEntries(prepared) as Record<keyof typeof sql, StatementSync>
+    this.#damaged = damaged
   }
 
-  get cursor(): Json {
+  get cursor(): string {
     const found = this.#first('value', cursorKey)
-    return found === undefined ? null : fromJson(found.value)
+    return found === undefined ? 'null' : canonicalJson(fromJson(found.value))
+  }
+
+  get pendingBytes(): number {
+    return Number(this.#first('value', pendingBytesKey)?.value ?? 0)
   }
 
   record(name: string): DocRecord | undefined {
     const found = this.#first('record', name)
-    return found === undefined ? undefined : (fromJson(found.record) as unknown as DocRecord)
+    return found === undefined ? undefined : this.#recordOf(name, String(found.record))
   }
 
-  origin({ name, writer, n }: UpdateKey): StoredUpdate['origin'] | undefined {
-    return this.#first('origin', name, writer, n)?.origin as StoredUpdate['origin'] | undefined
+  pendingUpdates(name: string): readonly PendingUpdate[] {
+    const record = this.record(name)
+    return record === undefined ? [] : this.#pendingOf(record).map(sized)
   }
 
   document(name: string): StoredDocument | null {
     const record = this.record(name)
     if (record === undefined) return null
-    const snapshot = (this.#first('snapshot', name)?.bytes as Uint8Array | undefined) ?? null
-    return { record, snapshot, updates: this.#all('updates', name).map(toUpdate(name)) }
+    return { record, snapshot: this.#snapshot(record), updates: this.#all('updates', name).map(toUpdate(name)) }
   }
 
   pending(limit: number): PendingDocument[] {
     return this.#all('pending', toLimit(limit)).map((cells) => {
-      const record = fromJson(cells.record) as unknown as DocRecord
-      const updates = Object.entries(record.pending).flatMap(([writer, { from, to }]) =>
-        this.#all('localUpdates', record.name, writer, from, to).map(toUpdate(record.name)),
-      )
-      return { record, updates: updates.filter(({ writer, n }) => isWithinMark(record, writer, n)) }
+      const record = this.#recordOf(String(cells.name), String(cells.record))
+      return { record, updates: this.#pendingOf(record) }
     })
   }
 
-  rows(type: string): Row[] {
-    return this.#all('rows', type).map(({ id, value }) => ({ type, id: String(id), value: fromJson(value) }))
+  pendingSum(): PendingSum {
+    const { documents, since } = this.#first('pendingSum') as Cells
+    return { documents: Number(documents), bytes: this.pendingBytes, sinceMs: since === null ? null : Number(since) }
   }
 
-  names(list: 'behind' | 'carrying', limit: number): string[] {
+  rows(type: string): Row[] {
+    return this.#all('rows', type).flatMap(({ id, name, value }) => {
+      try {
+        return [{ type, id: String(id), value: fromJson(value) }]
+      } catch (error) {
+        this.#tell(String(name), { type, id: String(id) }, String(value), error)
+        return []
+      }
+    })
+  }
+
+  names(list: 'rowsBehind' | 'behind' | 'carrying' | 'longLogs', limit: number): string[] {
     return this.#all(list, toLimit(limit)).map(({ name }) => String(name))
+  }
+
+  rowsBehindAmong(limit: number, names: readonly string[]): string[] {
+    const behind = [...new Set(names)].flatMap((name) => this.record(name) ?? []).filter(isRowBehind)
+    return behind
+      .sort((a, b) => b.changedMs - a.changedMs)
+      .slice(0, limit)
+      .map(({ name }) => name)
   }
 
   changedAfter(seq: number): string[] {
     return this.#all('changedAfter', seq).map(({ name }) => String(name))
+  }
+
+  refused(): RefusedUpdate[] {
+    return this.#all('refused').map(({ name, branch, writer, n, code, at, bytes }) => ({
+      name: String(name),
+      branch: Number(branch),
+      writer: String(writer),
+      n: Number(n),
+      code: code === null ? null : String(code),
+      atMs: Number(at),
+      bytes: bytes as Uint8Array,
+    }))
+  }
+
+  quarantined(): QuarantinedRecord[] {
+    return this.#all('quarantined').map(({ name, part, reason, at, bytes }) => ({
+      name: String(name),
+      part: fromJson(part) as QuarantinedRecord['part'],
+      reason: String(reason),
+      atMs: Number(at),
+      bytes: bytes as Uint8Array,
+    }))
   }
 
   state(): { cursor: Json; values: Record<string, Json> } {
@@ -97,40 +131,90 @@ export class SqliteTables implements DatabaseView {
   write(write: Write): void {
     switch (write.type) {
       case 'record':
-        this.#putRecord(write.record)
-        break
+        return this.#putRecord(write.record)
       case 'update': {
-        const { name, writer, n, origin, bytes } = write.update
-        this.#statements.putUpdate.run(name, writer, n, origin, bytes)
-        break
+        const { name, writer, n, origin, branch = 0, bytes } = write.update
+        return this.#run('putUpdate', name, writer, n, origin, branch, bytes)
       }
       case 'remove-update':
-        this.#statements.deleteUpdate.run(write.key.name, write.key.writer, write.key.n)
-        break
+        return this.#run('deleteUpdate', write.key.name, write.key.writer, write.key.n)
       case 'snapshot':
-        this.#statements.putSnapshot.run(write.name, write.bytes)
-        break
+        return this.#run('putSnapshot', write.name, write.format, write.bytes)
+      case 'remove-snapshot':
+        return this.#run('deleteSnapshot', write.name)
       case 'row':
-        this.#statements.putRow.run(write.row.type, write.row.id, toText(write.row.value))
-        break
+        return this.#run('putRow', write.row.type, write.row.id, write.row.name, toText(write.row.body))
+      case 'remove-row':
+        return this.#run('deleteRow', write.key.type, write.key.id)
+      case 'refused': {
+        const { name, branch, writer, n, code, atMs, bytes } = write.update
+        return this.#run('putRefused', name, branch, writer, n, code, atMs, bytes)
+      }
+      case 'discard':
+        return this.#run('discard', write.name, write.branch)
+      case 'quarantine': {
+        const { name, part, reason, atMs, bytes } = write.record
+        return this.#run('quarantine', name, toText(part), reason, atMs, bytes)
+      }
       case 'value':
-        this.#statements.putValue.run(valuePrefix + write.key, toText(write.value))
-        break
+        return this.#run('putValue', valuePrefix + write.key, toText(write.body))
       case 'cursor':
-        this.#statements.putValue.run(cursorKey, toText(write.cursor))
+        return this.#run('putValue', cursorKey, toText(write.body))
+      case 'pending-bytes':
+        return this.#run('putValue', pendingBytesKey, toText(write.bytes))
     }
   }
 
   #putRecord(record: DocRecord): void {
-    const { name, pendingSinceMs, lastSeq, carry } = record
-    this.#statements.putRecord.run(
+    const { name, pendingSinceMs, lastSeq, carry, behind, changedMs } = record
+    this.#run(
+      'putRecord',
       name,
       toText(record as unknown as Json),
       pendingSinceMs,
-      Number(isRowBehind(record)),
+      isRowBehind(record) ? -changedMs : null,
+      Number(behind > 0),
       Number(carry),
+      Number(isLongLog(record)),
       lastSeq,
     )
+  }
+
+  #recordOf(name: string, text: string): DocRecord {
+    let raw: RawRecord = { name, pending: null }
+    try {
+      raw = { ...(JSON.parse(text) as RawRecord), name }
+      return recordOf(raw)
+    } catch (error) {
+      this.#tell(name, 'record', text, error)
+      const { record, hasMark } = salvaged(raw)
+      return hasMark ? record : withAllPending(record, this.#all('updates', name).map(toUpdate(name)))
+    }
+  }
+
+  #snapshot({ name, snapshotRevision }: DocRecord): Snapshot | null {
+    const found = this.#first('snapshot', name)
+    if (found === undefined) return null
+    const { format, bytes } = found
+    if (format === 'v1' || format === 'v2') return { format, bytes: bytes as Uint8Array }
+    this.#tell(name, { snapshotRevision }, bytes as Uint8Array, new Error(`a snapshot has the format ${String(format)}`))
+    return null
+  }
+
+  #pendingOf(record: DocRecord): StoredUpdate[] {
+    const updates = Object.entries(record.pending).flatMap(([writer, { from, to }]) =>
+      this.#all('localUpdates', record.name, writer, from, to).map(toUpdate(record.name)),
+    )
+    return updates.filter(isPendingUpdate(record))
+  }
+
+  #tell(name: string, part: QuarantineWrite['part'], raw: string | Uint8Array, error: unknown): void {
+    const bytes = typeof raw === 'string' ? new TextEncoder().encode(raw) : raw
+    this.#damaged({ name, part, bytes, reason: (error as Error).message })
+  }
+
+  #run(statement: keyof typeof sql, ...values: SQLInputValue[]): void {
+    this.#statements[statement].run(...values)
   }
 
   #first(statement: keyof typeof sql, ...values: SQLInputValue[]): Cells | undefined {
@@ -144,19 +228,20 @@ export class SqliteTables implements DatabaseView {
 
 const toUpdate =
   (name: string) =>
-  ({ writer, n, origin, bytes }: Cells): StoredUpdate => ({
+  ({ writer, n, origin, branch, bytes }: Cells): StoredUpdate => ({
     name,
     writer: String(writer),
     n: Number(n),
     bytes: bytes as Uint8Array,
     origin: origin as StoredUpdate['origin'],
+    ...(Number(branch) === 0 ? {} : { branch: Number(branch) }),
   })
 
 const toLimit = (limit: number): number => (Number.isFinite(limit) ? Math.max(0, Math.floor(limit)) : all)
 
 const fromJson = (text: SQLOutputValue | undefined): Json => JSON.parse(String(text)) as Json
 
-function toText(value: Json): string {
+function toText(value: Body): string {
   const text: string | undefined = JSON.stringify(value)
   if (text === undefined) throw new TidemarkError('store/failed', 'a value that is not JSON cannot be stored')
   return text

@@ -1,6 +1,6 @@
 /** Atomicity, order, the cursor, and survival. */
 import { describe, expect, test } from 'vitest'
-import type { Batch } from '../../src/local-store.ts'
+import type { Batch } from '../../src/batch.ts'
 import { type CreateHarness, createWorld, dump, local, numbers, rejection, remote } from './harness.ts'
 
 const everything: Batch = {
@@ -8,7 +8,7 @@ const everything: Batch = {
   acknowledged: [{ name: 'note/a', writer: 'w', upTo: 1, seq: 7 }],
   docs: [{ name: 'note/c', carry: true, problem: 'relay/forbidden' }],
   rows: [{ type: 'note', id: 'a', value: { title: 'new' }, name: 'note/a', reflects: 1 }],
-  snapshots: [{ name: 'note/a', bytes: new Uint8Array([9]), follows: 0, replaces: [{ writer: 'w', n: 1 }] }],
+  snapshots: [{ name: 'note/a', bytes: new Uint8Array([9]), format: 'v2', follows: 0, replaces: [{ writer: 'w', n: 1, size: 3 }] }],
   cursor: { follows: null, next: { seq: 7 } },
   state: { replica: 'r1' },
 }
@@ -26,7 +26,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect([...committed.snapshots]).toEqual(['note/a'])
       const a = (await store.load(['note/a'])).get('note/a')
       expect(numbers(a)).toBe('w2,w4')
-      expect(a?.snapshot).toEqual(new Uint8Array([9]))
+      expect(a?.snapshot).toEqual({ bytes: new Uint8Array([9]), format: 'v2' })
       expect(await store.rows('note')).toEqual([{ type: 'note', id: 'a', value: { title: 'new' } }])
       expect(await store.state()).toEqual({ cursor: { seq: 7 }, values: { replica: 'r1' } })
       expect(await store.carrying(10)).toEqual(['note/c'])
@@ -159,7 +159,10 @@ export function commitContract(name: string, createHarness: CreateHarness): void
         expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
       }
       const a = (await world.open()).load(['note/a'])
-      expect((await a).get('note/a')?.record).toMatchObject({ revision: 10, pending: { w: { from: 1, to: 5 }, x: { from: 1, to: 5 } } })
+      expect((await a).get('note/a')?.record).toMatchObject({
+        revision: 10,
+        pending: { w: { from: 1, to: 5, bytes: 15 }, x: { from: 1, to: 5, bytes: 15 } },
+      })
     })
 
     test('[3] that moved stops neither the batch before nor the batch after it', async () => {

@@ -1,7 +1,8 @@
 /** What an adapter's test file gives the contract suite, and the tiny notation of its scenarios. */
 import type { Clock, ErrorCode } from '@tidemark/base'
 import { expect, onTestFinished } from 'vitest'
-import type { LocalStore, StoredDocument, StoredUpdate } from '../../src/local-store.ts'
+import type { LocalStore } from '../../src/local-store.ts'
+import type { StoredDocument, StoredUpdate } from '../../src/stored.ts'
 
 /** One database system of its own; everything opened through it shares that system. */
 export interface StoreHarness {
@@ -81,7 +82,11 @@ export async function dump(store: LocalStore, names: readonly string[], types: r
     rows: await Promise.all(types.map((type) => store.rows(type))),
     pending: await pendingOf(store),
     totals: await store.pendingTotals(),
-    behind: await store.rowsBehind(1_000),
+    rowsBehind: await store.rowsBehind(1_000),
+    behind: await store.behind(1_000),
+    longLogs: await store.longLogs(1_000),
+    refused: await store.refused(),
+    quarantined: (await store.quarantined()).length,
     carrying: await store.carrying(1_000),
     changed: await store.changedAfter(0),
     state: await store.state(),

@@ -17,7 +17,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), remote('a', 'w', 2), remote('b', 'w', 3)] })
       expect(await pendingOf(store)).toBe('a:w1')
-      expect((await recordOf(store, 'a'))?.pending).toEqual({ w: { from: 1, to: 1 } })
+      expect((await recordOf(store, 'a'))?.pending).toEqual({ w: { from: 1, to: 1, bytes: 3 } })
     })
 
     test('[2] of one writer is not lowered by the acknowledgement of another', async () => {
@@ -167,7 +167,15 @@ export function recordContract(name: string, createHarness: CreateHarness): void
 
   describe(`${name}: a snapshot`, () => {
     const snapshot = (follows: number, byte: number, ...replaces: number[]) => ({
-      snapshots: [{ name: 'a', bytes: new Uint8Array([byte]), follows, replaces: replaces.map((n) => ({ writer: 'w', n })) }],
+      snapshots: [
+        {
+          name: 'a',
+          bytes: new Uint8Array([byte]),
+          format: 'v1' as const,
+          follows,
+          replaces: replaces.map((n) => ({ writer: 'w', n, size: 3 })),
+        },
+      ],
     })
 
     test('takes the place of the updates it names, and of no other', async () => {
@@ -175,7 +183,10 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       await store.commit({ updates: [remote('a', 'w', 1), remote('a', 'w', 2), remote('a', 'w', 3), remote('b', 'w', 4)] })
       await store.commit({ updates: [remote('a', 'x', 1)], ...snapshot(0, 7, 1, 2, 4) })
       const stored = await store.load(['a', 'b'])
-      expect(stored.get('a')).toMatchObject({ snapshot: new Uint8Array([7]), record: { revision: 2, snapshotRevision: 1 } })
+      expect(stored.get('a')).toMatchObject({
+        snapshot: { bytes: new Uint8Array([7]), format: 'v1' },
+        record: { revision: 2, snapshotRevision: 1 },
+      })
       expect(numbers(stored.get('a'))).toBe('w3,x1')
       expect(numbers(stored.get('b'))).toBe('w4')
     })
@@ -205,7 +216,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       const late = await slower.commit({ ...snapshot(0, 11, 1), state: { rest: 'stored' } })
       expect(late.snapshots).toEqual(new Set())
       const a = (await store.load(['a'])).get('a')
-      expect(a?.snapshot).toEqual(new Uint8Array([12]))
+      expect(a?.snapshot?.bytes).toEqual(new Uint8Array([12]))
       expect(numbers(a)).toBe('w1')
       expect((await store.state()).values).toEqual({ rest: 'stored' })
       expect((await slower.commit(snapshot(1, 13, 1))).snapshots).toEqual(new Set(['a']))
@@ -218,7 +229,9 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       const names = Array.from({ length: 1_500 }, (_, i) => `note/${i}`)
       await store.commit({
         updates: names.flatMap((name, i) => [remote(name, 'w', i + 1, 1), remote(name, 'x', i + 1, 1)]),
-        snapshots: names.filter((_, i) => i % 7 === 0).map((name) => ({ name, bytes: new Uint8Array([1]), follows: 0, replaces: [] })),
+        snapshots: names
+          .filter((_, i) => i % 7 === 0)
+          .map((name) => ({ name, bytes: new Uint8Array([1]), format: 'v1', follows: 0, replaces: [] })),
       })
       for (const step of [1, 2, 5, 100, 1_400]) {
         const wanted = names.filter((_, i) => i % step === 0)

@@ -1,0 +1,108 @@
+/**
+ * What stands in IndexedDB for names, values and bytes; today themselves.
+ *
+ * Why it exists: it is the one place that sealing goes into. Everything above speaks of names and values,
+ * everything below of keys and bodies, and the transaction itself awaits neither.
+ *
+ * How a sealing codec fits
+ * 1. `encode` runs before the transaction and may be asynchronous; commits keep their order while it runs.
+ *    It gives keys (HMAC of a name, of a type, of a type and id, of a value's key), bodies (sealed bytes, with
+ *    the key parts as additional data), tags (HMAC of a cursor's canonical JSON; `null` for null) and
+ *    `labels` (the sealed name that a document's key does not tell). The planner works on these and carries
+ *    them into the writes as they are: there is no body that only the transaction could make.
+ * 2. Inside a transaction only numbers, marks, origins and sizes are read, which stand in the clear.
+ * 3. The other functions run after a read's transaction is over, many at once. What they throw counts as
+ *    damage: the record is quarantined by its key, with its bytes, and the rest is read.
+ * 4. `key…` functions give the keys that a read looks for. Order among keys is not order among names:
+ *    what is promised in an order is sorted after it was decoded.
+ * 5. A row is written as a single, sealed with its batch. A compactor may fold singles into pages in an
+ *    object store of its own: it reads singles and pages, seals new pages, and in one transaction writes them
+ *    and deletes exactly those singles whose sealed bytes are still the ones it read. `readRows` then reads
+ *    pages first and lets singles win.
+ */
+import type { Batch } from './batch.ts'
+import type { RefusedUpdate } from './batch-plan.ts'
+import { type EncodedBatch, encodePlain } from './encoded.ts'
+import { type DocRow, keyOfValue, type RowRow, type SnapshotRow, type StateRow } from './idb-layout.ts'
+import { recordOf } from './record-shape.ts'
+import type { DocRecord, Json, QuarantinedRecord, Row, Snapshot, StoredUpdate } from './stored.ts'
+
+/** A promise only where making the value takes one. */
+export type Awaitable<T> = T | Promise<T>
+
+export interface Codec {
+  encode(batch: Batch): Awaitable<EncodedBatch>
+  keyOfName(name: string): Awaitable<string>
+  keyOfType(type: string): Awaitable<string>
+  name(row: DocRow): Awaitable<string>
+  record(row: DocRow): Awaitable<DocRecord>
+  update(row: StoredUpdate): Awaitable<StoredUpdate>
+  snapshot(row: SnapshotRow): Awaitable<Snapshot>
+  row(row: RowRow): Awaitable<Row>
+  refused(row: RefusedUpdate): Awaitable<RefusedUpdate>
+  quarantined(row: QuarantinedRecord): Awaitable<QuarantinedRecord>
+  /** The key and value of a `state` value. */
+  value(row: StateRow): Awaitable<readonly [string, Json]>
+  cursor(row: StateRow): Awaitable<Json>
+}
+
+export const plainCodec: Codec = {
+  encode: encodePlain,
+  keyOfName: (name) => name,
+  keyOfType: (type) => type,
+  name: (row) => row.name,
+  record: recordOf,
+  update: (row) => {
+    expectBytes(row.bytes, 'an update')
+    if (row.origin !== 'local' && row.origin !== 'remote') throw new Error(`an update has the origin ${String(row.origin)}`)
+    return row
+  },
+  snapshot: ({ bytes, format = 'v1' }) => {
+    expectBytes(bytes, 'a snapshot')
+    return { bytes, format }
+  },
+  row: ({ type, id, value }) => {
+    if (value === undefined) throw new Error('a row has no value')
+    return { type, id, value: value as Json }
+  },
+  refused: (row) => {
+    expectBytes(row.bytes, 'a refused update')
+    return row
+  },
+  quarantined: (row) => row,
+  value: ({ key, value }) => [keyOfValue(key) ?? key, value as Json],
+  cursor: ({ value }) => value as Json,
+}
+
+function expectBytes(bytes: unknown, what: string): void {
+  if (!(bytes instanceof Uint8Array)) throw new Error(`${what} has no bytes`)
+}
+
+/** Decodes all of `rows`, at once where that takes promises; those that throw go to `damaged` instead. */
+export async function decodeAll<R, T>(
+  rows: readonly R[],
+  decode: (row: R) => Awaitable<T>,
+  damaged: (row: R, reason: string) => void,
+): Promise<T[]> {
+  const made = rows.map((row) => attempt(row, decode))
+  const settled = made.some((one) => one instanceof Promise) ? await Promise.all(made) : (made as Attempt<T>[])
+  const values: T[] = []
+  for (const [i, one] of settled.entries()) {
+    if ('reason' in one) damaged(rows[i] as R, one.reason)
+    else values.push(one.value)
+  }
+  return values
+}
+
+type Attempt<T> = { readonly value: T } | { readonly reason: string }
+
+function attempt<R, T>(row: R, decode: (row: R) => Awaitable<T>): Awaitable<Attempt<T>> {
+  try {
+    const value = decode(row)
+    return value instanceof Promise ? value.then((value) => ({ value }), failed) : { value }
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+const failed = (error: unknown): { reason: string } => ({ reason: error instanceof Error ? error.message : String(error) })
