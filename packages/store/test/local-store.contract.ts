@@ -1,5 +1,6 @@
 import { commitContract } from './contract/commits.ts'
 import type { CreateHarness } from './contract/harness.ts'
+import { heldBackContract } from './contract/held-back.ts'
 import { modelContract } from './contract/model.ts'
 import { recordContract } from './contract/records.ts'
 
@@ -14,5 +15,6 @@ export type { CreateHarness, InjectedFault, StoreHarness } from './contract/harn
 export function localStoreContract(name: string, createHarness: CreateHarness, { runs }: { readonly runs: number }): void {
   commitContract(name, createHarness)
   recordContract(name, createHarness)
+  heldBackContract(name, createHarness)
   modelContract(name, createHarness, runs)
 }

@@ -143,6 +143,8 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await store.carrying(9)).toEqual(['a'])
       expect(await store.changedAfter(4)).toEqual(['a'])
       expect(await store.changedAfter(3)).toEqual(['b', 'a'])
+      await store.commit({ updates: [local('c', 'w', 1)] })
+      expect(await store.changedAfter(-1)).toEqual(['c', 'b', 'a'])
       await store.commit({
         docs: [
           { name: 'a', carry: false },
@@ -153,6 +155,21 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       await store.commit({ docs: [{ name: 'a', problem: null }] })
       expect((await recordOf(store, 'a'))?.problem).toBeNull()
       expect(await store.carrying(9)).toEqual([])
+    })
+
+    test('rows that are behind come last changed first, of all or of the named', async () => {
+      const world = await createWorld(createHarness)
+      const store = await world.open()
+      for (const [i, name] of ['b', 'd', 'a', 'c'].entries()) {
+        world.at(2_000 + i)
+        await store.commit({ updates: [remote(name, 'w', i + 1)] })
+      }
+      world.at(3_000)
+      await store.commit({ updates: [remote('d', 'w', 9)] })
+      expect(await store.rowsBehind(9)).toEqual(['d', 'c', 'a', 'b'])
+      expect(await store.rowsBehind(2)).toEqual(['d', 'c'])
+      expect(await store.rowsBehind(9, ['b', 'none', 'a', 'b'])).toEqual(['a', 'b'])
+      expect(await store.rowsBehind(1, ['b', 'c'])).toEqual(['c'])
     })
 
     test('lists of names stop at their limit', async () => {
