@@ -34,8 +34,8 @@ export class Background {
   readonly #options: BackgroundOptions
   /** Documents that this build has no entity for; their rows stay behind. */
   readonly #unknown = new Set<string>()
-  /** Documents projected from memory in this run: whose row is behind even so, memory has missed something. */
-  readonly #fromMemory = new Set<string>()
+  /** By document the revision at which it was last projected from memory: whose row is behind even so, memory has missed something. */
+  readonly #fromMemory = new Map<string, number>()
   #cancel: () => void = () => {}
   #isWaiting = false
   #isRunning = false
@@ -89,7 +89,7 @@ export class Background {
       const bytes = stored.get(name)
       // Closed while others were read: what memory held is in the store, which is asked next time.
       if (bytes === undefined && document === undefined) continue
-      if (bytes === undefined) this.#fromMemory.add(name)
+      if (bytes === undefined) this.#fromMemory.set(name, document?.known ?? 0)
       else if (document !== undefined && document.known < bytes.record.revision) documents.reload(document)
       const row = bytes === undefined ? (document?.row() ?? null) : this.#project(bytes)
       if (row === null) this.#unknown.add(name)
@@ -102,10 +102,10 @@ export class Background {
     return true
   }
 
-  /** A document that is open and not waiting for anything is projected from memory, once; then the store is asked. */
+  /** A document that is open and not waiting for anything is projected from memory, once for each revision; then the store is asked. */
   #isCurrent(name: string): boolean {
     const document = this.#options.documents.get(name)
-    return document?.isCurrent === true && !this.#fromMemory.has(name)
+    return document?.isCurrent === true && document.known > (this.#fromMemory.get(name) ?? -1)
   }
 
   #project({ record, snapshot, updates }: StoredDocument): Row | null {
