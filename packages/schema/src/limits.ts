@@ -18,6 +18,8 @@ export const limits = {
   items: 10_000,
   /** Steps that a user can undo in one entity. */
   undoSteps: 1_000,
+  /** Changes of text that are undone as one step, though no pause came between them. */
+  undoChanges: 200,
   /** Arrays and objects inside one another in a value; also what ends a cycle. */
   valueDepth: 64,
   /** Plain text of a text field in a row. */

@@ -41,13 +41,20 @@ class Stack implements UndoStack {
   #done: Step[] = []
   #undone: Step[] = []
   #isReplaying = false
+  /** Transactions in the last step of content. */
+  #captured = 0
 
   constructor(doc: Y.Doc, scope: readonly Y.AbstractType<unknown>[]) {
     this.#manager = scope.length === 0 ? null : new Y.UndoManager([...scope], { doc, ...anyLocal() })
     this.#manager?.on('stack-item-added', ({ type }: { type: 'undo' | 'redo' }) => {
       if (this.#isReplaying || type !== 'undo') return
+      this.#captured = 1
       this.#undone = []
       this.#push(content)
+    })
+    // The manager merges each change into the step before while somebody types on; that costs the length of the step.
+    this.#manager?.on('stack-item-updated', () => {
+      if (++this.#captured >= limits.undoChanges) this.stop()
     })
   }
 

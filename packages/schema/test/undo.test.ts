@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { counter, critical, defineEntity, latest, list, setOf, text } from '../src/index.ts'
+import { counter, critical, defineEntity, latest, limits, list, setOf, text } from '../src/index.ts'
 import { newDoc, sync } from './notation.ts'
 
 const Report = defineEntity('report', {
@@ -89,5 +89,13 @@ describe('undo', () => {
     ann.undo()
     ann.set({ title: 'mine' })
     expect([ann.canRedo, ann.shared.body.toString()]).toEqual([false, 'theirs'])
+  })
+
+  test('ends a step after so many changes, so that typing on costs no more than typing', () => {
+    const entity = Report.attach(newDoc())
+    for (let n = 0; n < limits.undoChanges * 2.5; n++) entity.shared.body.insert(n, 'x')
+    const lengths: number[] = []
+    while (entity.undo()) lengths.push(entity.shared.body.length)
+    expect(lengths).toEqual([limits.undoChanges * 2, limits.undoChanges, 0])
   })
 })
