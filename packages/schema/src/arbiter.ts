@@ -7,17 +7,18 @@
  * Invariants
  * 1. An intent is its entry's dot: it is answered once, however often it arrives, and also across restarts, since
  *    what has an answer is named by that answer.
- * 2. Intents are answered in the order of the array, each against what was accepted before it.
+ * 2. Intents are answered in the order of their stamps, each against what was accepted before it.
  * 3. An arbiter that throws answers nothing: the intent waits, and what was answered before it stands.
  */
 import type * as Y from 'yjs'
+import { inOrder } from './candidate.ts'
 import type { KnownEntry } from './entry.ts'
 import type { Json } from './json.ts'
 import { origins } from './origins.ts'
 import type { Register } from './register.ts'
 import { stampMs } from './stamp.ts'
 import { validate } from './validator.ts'
-import { appendEntry, createWriter, registersOf, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
+import { appendEntry, createWriter, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
 
 /** Something that somebody wants. */
 export interface Intent {
@@ -45,8 +46,8 @@ export function arbitrateDocument(model: WriteModel, doc: Y.Doc, arbiter: Arbite
   for (const [field, planned] of model.plan) {
     if (planned.field.policy.name !== 'arbitrated') continue
     for (;;) {
-      const register = registersOf(writer).get(field)
-      const proposal = register?.heads.find((head) => head.k === 'propose')
+      const register = writer.registers().get(field)
+      const proposal = inOrder(register?.heads ?? []).find((head) => head.k === 'propose')
       if (register === undefined || proposal === undefined) break
       answer(writer, register, proposal, judge(model, arbiter, register, proposal))
       answered++
@@ -55,7 +56,10 @@ export function arbitrateDocument(model: WriteModel, doc: Y.Doc, arbiter: Arbite
   return answered
 }
 
-const currentOf = ({ heads }: Register): KnownEntry | undefined => heads.filter((head) => head.k === 'accept').at(-1)
+const currentOf = ({ heads }: Register): KnownEntry | undefined =>
+  inOrder(heads)
+    .filter((head) => head.k === 'accept')
+    .at(-1)
 
 function judge(model: WriteModel, arbiter: Arbiter, register: Register, proposal: KnownEntry): Verdict {
   const field = model.plan.get(proposal.f)?.field

@@ -14,7 +14,6 @@ import { createHandle } from './collection.ts'
 import { type Choice, type Conflict, type DecideOptions, decideAll } from './conflict.ts'
 import type { Decision } from './decision.ts'
 import { createEdit, type Edit, writePatch } from './edit.ts'
-import { createEntryReader } from './entry.ts'
 import type { Fields } from './field.ts'
 import type { InvalidField } from './field-reading.ts'
 import type { DecisionRequest, Host } from './host.ts'
@@ -22,11 +21,12 @@ import { checkDraft, checkReadings, type Invariants, type Violation } from './in
 import { deletion, isDeleted, type Life, restoration } from './life.ts'
 import { origins } from './origins.ts'
 import { type Lookup, type ReferenceView, readReferences } from './reference.ts'
+import { createRegisterIndex, type RegisterIndex } from './register-index.ts'
 import { openRoots, type Roots } from './roots.ts'
 import { createScreen, type Report, type Screen } from './screen.ts'
 import type { CriticalName, EntityConflict, EntityDecision, EntityPatch, EntityShared, EntityValue, ShownPatch } from './types.ts'
 import { createUndoStack, type UndoStack } from './undo.ts'
-import { appendEntry, createWriter, registersOf, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
+import { appendEntry, createWriter, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
 
 export interface AttachOptions extends WriteOptions {
   /** Whether this user may decide; everybody may by default. A relay with a guard file checks it again. */
@@ -110,6 +110,7 @@ class DocumentEntity implements AttachedEntity {
   readonly subscribe: (listener: () => void) => () => void
   readonly #model: AttachModel
   readonly #options: AttachOptions
+  readonly #index: RegisterIndex
   readonly #writer: Writer
   readonly #host: Host
   readonly #screen: Screen
@@ -121,7 +122,8 @@ class DocumentEntity implements AttachedEntity {
     this.#model = model
     this.#options = options
     const roots = openRoots(model, doc)
-    this.#writer = createWriter(model, doc, options, createEntryReader())
+    this.#index = createRegisterIndex(model, doc)
+    this.#writer = createWriter(model, doc, options, this.#index)
     this.#undo = createUndoStack(doc, undoScope(model, roots))
     this.#host = this.#createHost()
     this.#screen = createScreen(this.#host, model.invariants, roots)
@@ -200,13 +202,13 @@ class DocumentEntity implements AttachedEntity {
     const { life } = this
     if (life.status === 'deleted' && life.edits.length === 0) return
     const heads = [...this.#screen.readings().values()].flatMap((reading) => reading.heads)
-    const registers = registersOf(this.#writer)
+    const registers = this.#writer.registers()
     const unknown = [...registers].flatMap(([name, register]) => (this.#model.plan.has(name) || name.startsWith('$') ? [] : register.heads))
     this.#host.change(() => this.#host.append(deletion(this.doc, registers, [...heads, ...unknown], reason)), 'life')
   }
 
   restore(): void {
-    const registers = registersOf(this.#writer)
+    const registers = this.#writer.registers()
     if (isDeleted(registers)) this.#host.change(() => this.#host.append(restoration(registers)), 'life')
   }
 
@@ -223,6 +225,7 @@ class DocumentEntity implements AttachedEntity {
   close(): void {
     this.#closed = true
     this.#screen.close()
+    this.#index.close()
     this.#undo.close()
   }
 
@@ -235,15 +238,15 @@ class DocumentEntity implements AttachedEntity {
     return {
       writer,
       readings: () => this.#screen.readings(),
-      register: (field) => registersOf(writer).get(field),
+      register: (field) => writer.registers().get(field),
       change: (write, about) => {
         this.#checkOpen()
-        if (about !== 'life' && isDeleted(registersOf(writer))) {
+        if (about !== 'life' && isDeleted(writer.registers())) {
           throw new TidemarkError('schema/deleted', `this ${this.#model.type} was deleted: restore it first`)
         }
         return this.doc.transact(write, about === 'life' ? origins.life : origins.set)
       },
-      append: (draft) => appendEntry(writer, draft, registersOf(writer).get(draft.f)),
+      append: (draft) => appendEntry(writer, draft, writer.registers().get(draft.f)),
       checkDraft: (changes) => checkDraft(this.#model, this.#model.invariants, this.#screen.readings(), changes),
       checkDecider: (field) => {
         if (this.#options.mayDecide?.({ field, user: writer.user }) === false) {

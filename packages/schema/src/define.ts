@@ -22,7 +22,7 @@ import { type Mapping, readRegisters, type Upgrade } from './register.ts'
 import { readRow } from './row.ts'
 import type { EntityInit, EntityPlain, EntityRow, ShownPatch } from './types.ts'
 import { validate } from './validator.ts'
-import { appendEntry, createWriter, registersOf, type WriteOptions } from './writing.ts'
+import { appendEntry, createWriter, type WriteOptions } from './writing.ts'
 
 /** An entity: its declaration, and what can be done with it on a bare `Y.Doc`. */
 export interface EntityDefinition<F extends Fields = Fields> {
@@ -106,7 +106,7 @@ function createDefinition<F extends Fields>(model: AttachModel & { readonly fiel
 
 function restore(model: AttachModel, doc: Y.Doc, options: WriteOptions): void {
   const writer = createWriter(model, doc, options)
-  const registers = registersOf(writer)
+  const registers = writer.registers()
   if (!isDeleted(registers)) return
   const draft = restoration(registers)
   doc.transact(() => appendEntry(writer, draft, registers.get(draft.f)), origins.life)

@@ -133,6 +133,15 @@ export const isDot = (value: unknown): value is Dot => Array.isArray(value) && v
 
 const isDots = (value: unknown): value is readonly Dot[] => Array.isArray(value) && value.every(isDot)
 
+/** An entry that was made here just now, as its readers will know it. */
+export function madeEntry(raw: Entry): KnownEntry {
+  // What could be shared and changed is copied, as in reading.
+  if (raw.k !== 'set' || isObject(raw.v) || isObject(raw.b)) return readEntry(raw) as KnownEntry
+  return { ...raw, key: dotKey(raw.i), names: raw.o.map(dotKey) }
+}
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
+
 /** Reads a stored object as an entry. */
 export type EntryReader = (raw: unknown) => KnownEntry | null
 

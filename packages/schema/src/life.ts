@@ -66,7 +66,7 @@ function lateValues(deletes: readonly KnownEntry[], registers: Registers): LateE
     const late = field.startsWith('$') ? [] : inOrder(heads.filter((head) => !seen.has(head.key)))
     if (late.length > 0) edits.push({ field, kind: 'value', authors: late.map((head) => ({ user: head.by, at: stampMs(head.t) })) })
   }
-  return edits
+  return edits.sort((a, b) => (a.field < b.field ? -1 : 1))
 }
 
 function lateContent(fields: Fields, doc: Y.Doc, deletes: readonly KnownEntry[]): LateEdit[] {

@@ -10,14 +10,15 @@
  * 4. What stays and is superseded is named by something that stays too, or by a head. An entry that supersedes a decision
  *    could never go by rule 2, and nothing after it either; so the write that prunes, and every entry that stays, also
  *    names what stayed before it (`carried`). Those are superseded already; naming them again changes no head.
- * 5. Whoever has the write that pruned also has what names each removed entry (`coveredBy`). Yjs lets a replica have the
+ * 5. Whoever has the write that pruned also has what names each removed entry (`covered`). Yjs lets a replica have the
  *    write, and so the removal, without a third write that superseded the removed one; the value would be missing there
  *    until that arrives. Past `limits.uncoveredEntries` this rule yields, so that a field stays bounded whatever happens.
  */
 import * as Y from 'yjs'
-import { type Dot, dotKey, type EntryKind, type EntryReader, entriesName, type KnownEntry } from './entry.ts'
+import type { ArrayEnd } from './array-end.ts'
+import { type Dot, dotKey, type EntryKind, type KnownEntry } from './entry.ts'
 import { limits } from './limits.ts'
-import { isIntegrated, isWaiting, mappedEntries, type Register, type RegisterModel } from './register.ts'
+import { isIntegrated, isWaiting, type Register, type RegisterModel } from './register.ts'
 
 const keptKinds: ReadonlySet<EntryKind> = new Set<EntryKind>(['decide', 'withdraw', 'delete', 'restore'])
 
@@ -40,70 +41,77 @@ export function carried(model: RegisterModel, register: Register): Dot[] {
 export interface Pruning {
   readonly model: RegisterModel
   readonly doc: Y.Doc
-  readonly read: EntryReader
-  readonly field: string
+  /** The field as it stands with the write that prunes. */
+  readonly register: Register
   /** How many entries stay, beside those that always do. */
   readonly keep: number
+  readonly end: ArrayEnd
 }
 
 /** Prunes one field; call it inside the transaction that wrote to it. Returns how many entries went. */
-export function pruneField({ model, doc, read, field, keep }: Pruning): number {
+export function pruneField({ model, doc, register, keep, end }: Pruning): number {
   if (isWaiting(doc)) return 0
-  const array = doc.getArray<unknown>(entriesName)
-  const places = array.toArray().map(read)
-  const present = new Map<string, KnownEntry>()
+  const present = new Map(register.entries.map((entry) => [entry.key, entry]))
   const namers = new Map<string, KnownEntry[]>()
-  for (const entry of [...places, ...mappedEntries(model, doc)]) {
-    if (entry === null || entry.f !== field || present.has(entry.key)) continue
-    present.set(entry.key, entry)
-    for (const name of entry.names) namers.set(name, [...(namers.get(name) ?? []), entry])
+  for (const entry of present.values()) {
+    for (const name of entry.names) {
+      const known = namers.get(name)
+      if (known === undefined) namers.set(name, [entry])
+      else known.push(entry)
+    }
   }
-  let left = [...present.values()].filter((entry) => !isKept(model, entry)).length
-  const isCovered = left > limits.uncoveredEntries ? () => true : coveredBy(doc, array)
-  const covering = (dot: Dot): readonly KnownEntry[] => (namers.get(dotKey(dot)) ?? []).filter((namer) => isCovered(namer.i))
+  const passing = new Map<string, KnownEntry>()
+  for (const entry of register.entries) if (!isKept(model, entry)) passing.set(entry.key, entry)
+  let left = passing.size
+  const { places, covered } = placesOf(doc, end, passing)
+  const isCovered = left > limits.uncoveredEntries ? () => true : ([client, clock]: Dot) => (covered.get(client) ?? -1) >= clock
+  const covering = (key: string): readonly KnownEntry[] => (namers.get(key) ?? []).filter((namer) => isCovered(namer.i))
   const stays = (entry: KnownEntry): boolean => isKept(model, entry) || !namers.has(entry.key)
   const settled = (dot: Dot): boolean => {
     const entry = present.get(dotKey(dot))
     if (entry === undefined) return isIntegrated(doc, dot)
-    return isKept(model, entry) && covering(dot).some(stays)
+    return isKept(model, entry) && covering(entry.key).some(stays)
   }
 
-  const removed: number[] = []
-  for (const [index, entry] of places.entries()) {
+  const removed: Dot[] = []
+  for (const entry of places.reverse()) {
     if (left <= keep) break
-    if (entry === null || present.get(entry.key) !== entry || stays(entry) || !entry.o.every(settled)) continue
-    if (covering(entry.i).length === 0) continue
+    if (stays(entry) || !entry.o.every(settled) || covering(entry.key).length === 0) continue
     present.delete(entry.key)
-    removed.push(index)
+    removed.push(entry.i)
     left--
   }
-  removeAll(array, removed)
+  end.remove(removed)
   return removed.length
 }
 
-/** Whether a replica that has the last own struct must have the one at a dot: what Yjs integrates before it. */
-function coveredBy(doc: Y.Doc, array: Y.Array<unknown>): (dot: Dot) => boolean {
+interface Places {
+  /** The entries that were looked for, from the right; one that does not stand at its own dot is not found. */
+  readonly places: KnownEntry[]
+  /**
+   * By client the clock up to which whoever has the last own struct must have everything: what Yjs integrates before it.
+   * Items left of all the places are not looked at, so it may say less than is so, never more.
+   */
+  readonly covered: ReadonlyMap<number, number>
+}
+
+/** Walks the array from its end until every one of `wanted` is found. */
+function placesOf(doc: Y.Doc, end: ArrayEnd, wanted: ReadonlyMap<string, KnownEntry>): Places {
   const covered = new Map([[doc.clientID, Y.getState(doc.store, doc.clientID) - 1]])
   const cover = (id: Y.ID | null): void => {
     if (id !== null && (covered.get(id.client) ?? -1) < id.clock) covered.set(id.client, id.clock)
   }
-  const items: Y.Item[] = []
-  for (let item = array._start; item !== null; item = item.right) items.push(item)
-  for (const item of items.reverse()) {
-    if ((covered.get(item.id.client) ?? -1) < item.id.clock) continue
-    cover(item.origin)
-    cover(item.rightOrigin)
+  const places: KnownEntry[] = []
+  for (let item = end.item(); item !== null && places.length < wanted.size; item = item.left) {
+    if ((covered.get(item.id.client) ?? -1) >= item.id.clock) {
+      cover(item.origin)
+      cover(item.rightOrigin)
+    }
+    if (item.deleted || !item.countable) continue
+    for (let offset = item.length - 1; offset >= 0; offset--) {
+      const entry = wanted.get(dotKey([item.id.client, item.id.clock + offset]))
+      if (entry !== undefined) places.push(entry)
+    }
   }
-  return ([client, clock]) => (covered.get(client) ?? -1) >= clock
-}
-
-/** Removes the items at `indices`, which rise, run by run from the right. */
-function removeAll(array: Y.Array<unknown>, indices: readonly number[]): void {
-  let end = indices.length
-  while (end > 0) {
-    let start = end - 1
-    while (start > 0 && (indices[start - 1] as number) === (indices[start] as number) - 1) start--
-    array.delete(indices[start] as number, end - start)
-    end = start
-  }
+  return { places, covered }
 }

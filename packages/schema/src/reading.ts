@@ -145,8 +145,11 @@ export function toValue(readings: Readings): Readonly<Record<string, unknown>> {
   return Object.freeze(value)
 }
 
-export const toInvalid = (readings: Readings): readonly InvalidField[] =>
-  Object.freeze([...readings.values()].flatMap((reading) => (reading.invalid === null ? [] : [reading.invalid])))
+export function toInvalid(readings: Readings): readonly InvalidField[] {
+  const invalid: InvalidField[] = []
+  for (const reading of readings.values()) if (reading.invalid !== null) invalid.push(reading.invalid)
+  return Object.freeze(invalid)
+}
 
 /** Whether two stored values are the same, `undefined` included. */
 export const sameJson = (a: Json | undefined, b: Json | undefined): boolean =>

@@ -53,8 +53,7 @@ export function readRegisters(model: RegisterModel, doc: Y.Doc, read: EntryReade
     const entry = read(raw)
     if (entry === null || seen.has(entry.key)) continue
     seen.add(entry.key)
-    if (model.upgrade === null || entry.s >= model.version || entry.f.startsWith('$')) place(byField, named, entry)
-    else for (const upgraded of upgradeEntry(model.upgrade, entry)) place(byField, named, upgraded)
+    for (const today of asToday(model, entry)) place(byField, named, today)
   }
   for (const entry of mappedEntries(model, doc)) place(byField, named, entry)
   const registers = new Map<string, Register>()
@@ -74,6 +73,10 @@ function place(byField: Map<string, KnownEntry[]>, named: Map<string, Set<string
   if (superseded.size === 0) named.set(entry.f, superseded)
   for (const name of entry.names) superseded.add(name)
 }
+
+/** An entry as today's fields have it: itself, or what the declared upgrade makes of an older one. */
+export const asToday = (model: RegisterModel, entry: KnownEntry): readonly KnownEntry[] =>
+  model.upgrade === null || entry.s >= model.version || entry.f.startsWith('$') ? [entry] : upgradeEntry(model.upgrade, entry)
 
 const upgradedEntries = new WeakMap<KnownEntry, WeakMap<Upgrade, readonly KnownEntry[]>>()
 

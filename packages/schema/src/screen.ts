@@ -23,7 +23,6 @@ import { needsBasis, type Policy } from './policy.ts'
 import { readFields, readHeads, toInvalid, toValue } from './reading.ts'
 import { isWaiting, type Registers } from './register.ts'
 import type { Roots } from './roots.ts'
-import { registersOf } from './writing.ts'
 
 /** Something that people should look at, though nothing is broken. */
 export interface Report {
@@ -97,7 +96,6 @@ class DocumentScreen implements Screen {
     const settles = before.syncing && !waiting
     const isMute = !entriesChanged && collections.length === 0 && before.life.status === 'alive'
     if (isMute && waiting === before.syncing) return
-    if (entriesChanged) this.#host.writer.known.registers = null
     const registers = this.#registers()
     if (waiting) this.#overlay(transaction, registers, collections)
     else {
@@ -111,7 +109,7 @@ class DocumentScreen implements Screen {
 
   #registers(): Registers {
     const { writer } = this.#host
-    const registers = registersOf(writer)
+    const registers = writer.registers()
     for (const { heads } of registers.values()) for (const head of heads) writer.stamps.adopt(head.t)
     return registers
   }
@@ -162,17 +160,20 @@ class DocumentScreen implements Screen {
   }
 
   #toConflicts(): readonly Conflict[] {
-    return [...this.#readings].flatMap(([name, reading]) => {
-      const planned = this.#host.writer.model.plan.get(name)
-      if (planned === undefined || !reading.isOpen) return []
+    const conflicts: Conflict[] = []
+    for (const [name, reading] of this.#readings) {
+      const planned = reading.isOpen ? this.#host.writer.model.plan.get(name) : undefined
+      if (planned === undefined) continue
       const conflict = this.#conflicts.get(reading) ?? toConflict(this.#host, planned, reading)
       this.#conflicts.set(reading, conflict)
-      return conflict === null ? [] : [conflict]
-    })
+      if (conflict !== null) conflicts.push(conflict)
+    }
+    return conflicts
   }
 
   #toDecisions(before: readonly Decision[], registers: Registers): readonly Decision[] {
-    const entries = [...registers.values()].flatMap((register) => register.entries.filter((entry) => entry.k === 'decide'))
+    const entries: KnownEntry[] = []
+    for (const register of registers.values()) for (const entry of register.entries) if (entry.k === 'decide') entries.push(entry)
     return kept(
       before,
       entries.sort(compareEntries).flatMap((entry) => this.#toDecision(entry)),
@@ -192,10 +193,12 @@ class DocumentScreen implements Screen {
   }
 
   #toReports(): readonly Report[] {
-    return [...this.#host.writer.model.plan].flatMap(([field, planned]) => {
-      const heads = this.#readings.get(field)?.heads.length ?? 0
-      return heads > limits.heads && needsBasis(planned.field.policy) ? [Object.freeze({ code: 'many-heads' as const, field, heads })] : []
-    })
+    const reports: Report[] = []
+    for (const [field, { heads }] of this.#readings) {
+      const policy = heads.length > limits.heads ? this.#host.writer.model.plan.get(field)?.field.policy : undefined
+      if (policy !== undefined && needsBasis(policy)) reports.push(Object.freeze({ code: 'many-heads', field, heads: heads.length }))
+    }
+    return reports
   }
 }
 

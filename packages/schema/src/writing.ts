@@ -9,9 +9,10 @@
  */
 import { type Clock, systemClock, TidemarkError } from '@tidemark/base'
 import * as Y from 'yjs'
+import { type ArrayEnd, createArrayEnd } from './array-end.ts'
 import { type Basis, shownFor } from './basis.ts'
 import { groupHeads, inOrder } from './candidate.ts'
-import { createEntryReader, type Dot, dotKey, type Entry, type EntryReader, entriesName, type KnownEntry } from './entry.ts'
+import { createEntryReader, type Dot, dotKey, type Entry, type KnownEntry, madeEntry } from './entry.ts'
 import type { Fields, RegisterField } from './field.ts'
 import type { ReadPlan } from './field-reading.ts'
 import type { Json } from './json.ts'
@@ -20,6 +21,7 @@ import type { CriticalPolicy } from './policy.ts'
 import { carried, isKept, isKeptKind, pruneField } from './prune.ts'
 import { readHeads, toBase } from './reading.ts'
 import { isWaiting, type Register, type RegisterModel, type Registers, readRegisters } from './register.ts'
+import type { RegisterIndex } from './register-index.ts'
 import { createStampClock, type StampClock } from './stamp.ts'
 import { toStored } from './validator.ts'
 
@@ -51,30 +53,27 @@ export interface Writer {
   readonly doc: Y.Doc
   readonly user: string
   readonly stamps: StampClock
-  readonly read: EntryReader
+  /** Told of each entry before it is appended. */
+  readonly made: RegisterIndex['made']
   readonly keep: number
-  /** The registers as they were last read, until an entry is appended here or a transaction changed the array. */
-  readonly known: { registers: Registers | null; length: number }
+  readonly end: ArrayEnd
+  /** The registers of the document at this moment. */
+  readonly registers: () => Registers
 }
 
-export const createWriter = (model: WriteModel, doc: Y.Doc, options: WriteOptions, read = createEntryReader()): Writer => ({
-  model,
-  doc,
-  user: options.user ?? '',
-  stamps: options.stamps ?? createStampClock(options.clock ?? systemClock),
-  read,
-  keep: options.keptEntries ?? limits.keptEntries,
-  known: { registers: null, length: 0 },
-})
-
-/** The registers of the document at this moment. */
-export function registersOf({ model, doc, read, known }: Writer): Registers {
-  const { length } = doc.getArray(entriesName)
-  if (known.registers === null || known.length !== length || model.mapping !== null) {
-    known.registers = readRegisters(model, doc, read)
-    known.length = length
+/** A writer that has the registers from `index`; without one, by reading the whole array each time. */
+export function createWriter(model: WriteModel, doc: Y.Doc, options: WriteOptions, index?: RegisterIndex): Writer {
+  const read = createEntryReader()
+  return {
+    model,
+    doc,
+    user: options.user ?? '',
+    stamps: options.stamps ?? createStampClock(options.clock ?? systemClock),
+    keep: options.keptEntries ?? limits.keptEntries,
+    end: createArrayEnd(doc),
+    made: index?.made ?? (() => undefined),
+    registers: index?.get ?? (() => readRegisters(model, doc, read)),
   }
-  return known.registers
 }
 
 /** The register field of that name. @throws {TidemarkError} `schema/unknown-field`, or `schema/invalid` when it is no register. */
@@ -110,7 +109,7 @@ export function planWrites(
   basis: Basis | null,
   own: ReadonlyMap<string, KnownEntry>,
 ): ReadonlyMap<string, Supersedes> {
-  const registers = registersOf(writer)
+  const registers = writer.registers()
   const plans = new Map<string, Supersedes>()
   for (const name of changes.keys()) {
     const heads = registers.get(name)?.heads ?? []
@@ -144,7 +143,7 @@ function planWrite(
 /** What would go must be one candidate at most, also when it stands here under several heads. */
 function checkOwn(name: string, policy: CriticalPolicy, heads: readonly KnownEntry[], names: readonly string[]): void {
   const going = heads.filter((head) => names.includes(head.key))
-  if (groupHeads(inOrder(going), policy).length < 2) return
+  if (going.length < 2 || groupHeads(inOrder(going), policy).length < 2) return
   throw new TidemarkError('schema/in-conflict', `${name} has several candidates that this would end; only a decision may`)
 }
 
@@ -161,36 +160,32 @@ export type EntryDraft = Omit<Entry, 'i' | 'by' | 't' | 's'>
 
 /** Appends one entry and prunes its field, inside a transaction of the caller. */
 export function appendEntry(writer: Writer, draft: EntryDraft, register: Register | undefined): KnownEntry {
-  const { model, doc, user, stamps, read, keep } = writer
-  const array = doc.getArray<unknown>(entriesName)
-  const passing = register === undefined ? 0 : register.entries.filter((entry) => !isKept(model, entry)).length
+  const { model, doc, user, stamps, made, keep, end } = writer
   const waits = isWaiting(doc)
-  const prunes = passing + 1 > 2 * keep && !waits
+  const prunes = !waits && register !== undefined && countPassing(model, register) + 1 > 2 * keep
   // While the document waits, what is superseded here may still be what is shown.
   const chain = register !== undefined && !waits && (prunes || isKeptKind(draft.k)) ? carried(model, register) : []
-  const { f, v, b, o, k, ...rest } = draft
-  const raw: Entry = {
-    i: [doc.clientID, Y.getState(doc.store, doc.clientID)],
-    f,
-    ...(v === undefined ? {} : { v }),
-    ...(b === undefined ? {} : { b }),
-    o: distinct([...o, ...chain]),
-    by: user,
-    t: stamps.next(),
-    k,
-    s: model.version,
-    ...rest,
-  }
-  array.push([raw])
-  writer.known.registers = null
-  if (prunes) pruneField({ model, doc, read, field: f, keep })
-  return read(raw) as KnownEntry
+  const o = chain.length === 0 ? draft.o : distinct([...draft.o, ...chain])
+  const i: Dot = [doc.clientID, Y.getState(doc.store, doc.clientID)]
+  const raw: Entry = { i, ...draft, o, by: user, t: stamps.next(), s: model.version }
+  const entry = madeEntry(raw)
+  made(raw, entry)
+  end.append(raw)
+  const after = prunes ? writer.registers().get(draft.f) : undefined
+  if (after !== undefined) pruneField({ model, doc, register: after, keep, end })
+  return entry
+}
+
+function countPassing(model: WriteModel, { entries }: Register): number {
+  let count = 0
+  for (const entry of entries) if (!isKept(model, entry)) count++
+  return count
 }
 
 /** Appends one entry per change, inside a transaction of the caller. */
 export function writeChanges(writer: Writer, changes: Changes, plans: ReadonlyMap<string, Supersedes>): KnownEntry[] {
   // One field's entry changes no other field's register.
-  const registers = registersOf(writer)
+  const registers = writer.registers()
   return [...changes].map(([f, v]) => {
     const { o, k, b } = plans.get(f) as Supersedes
     const draft: EntryDraft = { f, k, o, ...(v === undefined ? {} : { v }), ...(b === undefined ? {} : { b }) }
