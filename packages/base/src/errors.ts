@@ -47,6 +47,17 @@ export const errors = {
     'This browser keeps no database for this site.',
     'Leave private mode or allow site data; until then changes live in this tab only.',
   ),
+  'store/insecure-context': stop(
+    'This page cannot encrypt what it keeps.',
+    'Serve it over https, or from localhost: browsers give encryption to no other page.',
+  ),
+  'store/wrong-passphrase': stop('The passphrase does not open this database.', 'Enter it again; nothing was changed.'),
+  'store/locked': stop('The local database is locked.', 'Enter the passphrase to open it again.'),
+  'store/key-lost': stop(
+    'The key of the local database is gone, so what it holds cannot be read.',
+    'Erase it and fetch everything from the relay again; what was not confirmed is lost.',
+  ),
+  'store/key-moved': retry('The key of the local database was changed in another tab.', 'Nothing to do: this tab takes the new one.'),
   'store/foreign': stop(
     'The database to take over is not here, or of another kind.',
     'Check its name: y-indexeddb uses that of the document.',
