@@ -16,6 +16,7 @@ import { type DocChanges, newRecord, nextRecord } from './doc-record.ts'
 import type { Body, EncodedBatch } from './encoded.ts'
 import { type PendingUpdate, pendingBytesOf } from './pending.ts'
 import { planFold, planFork, planQuarantine, planSnapshot, type Step } from './plan-steps.ts'
+import { sized } from './record-shape.ts'
 import type { DocRecord, QuarantinedRecord, Snapshot, StoredUpdate } from './stored.ts'
 
 /** Names one stored update. */
@@ -188,9 +189,7 @@ class Planning {
 
 /** What is stored again counts once. */
 function withStored(local: readonly PendingUpdate[], updates: readonly StoredUpdate[]): readonly PendingUpdate[] {
-  const added = updates
-    .filter(({ origin }) => origin === 'local')
-    .map(({ writer, n, bytes }): PendingUpdate => ({ writer, n, size: bytes.byteLength }))
+  const added = updates.filter(({ origin }) => origin === 'local').map(sized)
   if (local.length === 0 || added.length === 0) return local.length === 0 ? added : local
   return [...local.filter((one) => !added.some(({ writer, n }) => one.writer === writer && one.n === n)), ...added]
 }

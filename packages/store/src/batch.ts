@@ -47,6 +47,8 @@ export interface RowWrite extends Row {
  */
 export interface SnapshotWrite extends Snapshot {
   readonly name: string
+  /** As of an update. */
+  readonly size?: number
   /** `snapshotRevision` of the document that it was made of. */
   readonly follows: number
   /** Those that are still pending stay. `size` is that of their bytes. */
@@ -63,6 +65,8 @@ export interface FoldWrite {
   /** The numbers of those that are merged, rising. */
   readonly replaces: readonly number[]
   readonly bytes: Uint8Array
+  /** As of an update. */
+  readonly size?: number
 }
 
 /**
@@ -83,6 +87,8 @@ export interface QuarantineWrite {
   readonly name: string
   readonly part: DamagedPart
   readonly bytes: Uint8Array
+  /** As of an update. */
+  readonly size?: number
   readonly reason: string
 }
 

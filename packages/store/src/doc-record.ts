@@ -11,7 +11,7 @@
  * 5. `behind` falls to 0 only with the whole state as of a seq that is not below it.
  */
 import type { Acknowledged, DocPatch } from './batch.ts'
-import { lowered, type PendingMark, type PendingUpdate, raised } from './pending.ts'
+import { lowered, type PendingMark, type PendingUpdate, raised, sizeOf } from './pending.ts'
 import type { DocRecord, StoredUpdate } from './stored.ts'
 
 /** What one batch says of one document. */
@@ -80,8 +80,9 @@ function withUpdates(record: DocRecord, updates: readonly StoredUpdate[], nowMs:
   let pending = record.pending
   let bytes = 0
   for (const update of updates) {
-    bytes += update.bytes.byteLength
-    if (update.origin === 'local') pending = raised(pending, { writer: update.writer, n: update.n, size: update.bytes.byteLength })
+    const size = sizeOf(update)
+    bytes += size
+    if (update.origin === 'local') pending = raised(pending, { writer: update.writer, n: update.n, size })
   }
   return {
     ...revised(record, nowMs),

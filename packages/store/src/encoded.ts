@@ -40,6 +40,8 @@ export interface EncodedBatch {
   readonly values: readonly { readonly key: string; readonly body: Body }[]
   /** What keeps each document's name beside its key, where the key does not tell it; null where it does. */
   readonly labels: ReadonlyMap<string, Body> | null
+  /** The epoch of the key that sealed it: where another is current by now it is not stored. Null where nothing is sealed. */
+  readonly epoch: number | null
 }
 
 /** The batch as it is, each cursor with its tag. */
@@ -61,6 +63,7 @@ export function encodePlain(batch: Batch): EncodedBatch {
         : { follows: canonicalJson(cursor.follows), next: { tag: canonicalJson(cursor.next), body: cursor.next } },
     values: Object.entries(state ?? {}).map(([key, body]) => ({ key, body })),
     labels: null,
+    epoch: null,
   }
 }
 

@@ -4,28 +4,27 @@
  * Why it exists: it is the one place that sealing goes into. Everything above speaks of names and values,
  * everything below of keys and bodies, and the transaction itself awaits neither.
  *
- * How a sealing codec fits
+ * How the sealing codec (`encryption/sealed-codec.ts`) fits
  * 1. `encode` runs before the transaction and may be asynchronous; commits keep their order while it runs.
- *    It gives keys (HMAC of a name, of a type, of a type and id, of a value's key), bodies (sealed bytes, with
- *    the key parts as additional data), tags (HMAC of a cursor's canonical JSON; `null` for null) and
- *    `labels` (the sealed name that a document's key does not tell). The planner works on these and carries
- *    them into the writes as they are: there is no body that only the transaction could make.
- * 2. Inside a transaction only numbers, marks, origins and sizes are read, which stand in the clear.
+ *    It gives keys (sealed names, the same each time), bodies (sealed bytes, with the place as additional data),
+ *    tags (HMAC of a cursor's canonical JSON; `null` for null) and the epoch of the key. The planner works on
+ *    these and carries them into the writes as they are: there is no body that only the transaction could make.
+ * 2. Inside a transaction only numbers, marks, origins, sizes and the key's epoch are read, which stand in the clear.
+ *    A batch of an epoch that is over is encoded again, in its turn.
  * 3. The other functions run after a read's transaction is over, many at once. What they throw counts as
- *    damage: the record is quarantined by its key, with its bytes, and the rest is read.
+ *    damage: the record is quarantined by its key, with its bytes, and the rest is read. Only that a key is not
+ *    at hand is no damage: then the whole read fails.
  * 4. `key…` functions give the keys that a read looks for. Order among keys is not order among names:
  *    what is promised in an order is sorted after it was decoded.
- * 5. A row is written as a single, sealed with its batch. A compactor may fold singles into pages in an
- *    object store of its own: it reads singles and pages, seals new pages, and in one transaction writes them
- *    and deletes exactly those singles whose sealed bytes are still the ones it read. `readRows` then reads
- *    pages first and lets singles win.
+ * 5. A row is written as a single, sealed with its batch; `tidy` folds singles into pages (`encryption/pages.ts`).
+ *    A single wins over a page.
  */
-import type { Batch } from './batch.ts'
+import { TidemarkError } from '@tidemark/base'
+import type { Batch, Committed } from './batch.ts'
 import type { RefusedUpdate } from './batch-plan.ts'
 import { type EncodedBatch, encodePlain } from './encoded.ts'
-import { type DocRow, keyOfValue, type RowRow, type SnapshotRow, type StateRow } from './idb-layout.ts'
-import { recordOf } from './record-shape.ts'
-import type { DocRecord, Json, QuarantinedRecord, Row, Snapshot, StoredUpdate } from './stored.ts'
+import { type DocRow, keyOfValue, type PageRow, type RowRow, type SnapshotRow, type StateRow } from './idb-layout.ts'
+import type { Json, QuarantinedRecord, Row, Snapshot, StoredUpdate } from './stored.ts'
 
 /** A promise only where making the value takes one. */
 export type Awaitable<T> = T | Promise<T>
@@ -35,10 +34,13 @@ export interface Codec {
   keyOfName(name: string): Awaitable<string>
   keyOfType(type: string): Awaitable<string>
   name(row: DocRow): Awaitable<string>
-  record(row: DocRow): Awaitable<DocRecord>
+  /** What a commit did, by names. */
+  committed(committed: Committed): Awaitable<Committed>
   update(row: StoredUpdate): Awaitable<StoredUpdate>
   snapshot(row: SnapshotRow): Awaitable<Snapshot>
   row(row: RowRow): Awaitable<Row>
+  /** The rows of a page; null where rows are never folded. */
+  readonly page: ((page: PageRow) => Promise<readonly Row[]>) | null
   refused(row: RefusedUpdate): Awaitable<RefusedUpdate>
   quarantined(row: QuarantinedRecord): Awaitable<QuarantinedRecord>
   /** The key and value of a `state` value. */
@@ -51,7 +53,7 @@ export const plainCodec: Codec = {
   keyOfName: (name) => name,
   keyOfType: (type) => type,
   name: (row) => row.name,
-  record: recordOf,
+  committed: (committed) => committed,
   update: (row) => {
     expectBytes(row.bytes, 'an update')
     if (row.origin !== 'local' && row.origin !== 'remote') throw new Error(`an update has the origin ${String(row.origin)}`)
@@ -65,6 +67,7 @@ export const plainCodec: Codec = {
     if (value === undefined) throw new Error('a row has no value')
     return { type, id, value: value as Json }
   },
+  page: null,
   refused: (row) => {
     expectBytes(row.bytes, 'a refused update')
     return row
@@ -105,4 +108,10 @@ function attempt<R, T>(row: R, decode: (row: R) => Awaitable<T>): Awaitable<Atte
   }
 }
 
-const failed = (error: unknown): { reason: string } => ({ reason: error instanceof Error ? error.message : String(error) })
+/** A key that is not at hand says nothing of the record. */
+function failed(error: unknown): { reason: string } {
+  if (error instanceof TidemarkError && keyTroubles.has(error.code)) throw error
+  return { reason: error instanceof Error ? error.message : String(error) }
+}
+
+const keyTroubles: ReadonlySet<string> = new Set(['store/key-moved', 'store/locked', 'store/key-lost'])

@@ -31,11 +31,11 @@ export interface Connection {
    */
   open(): Promise<void>
   /**
-   * Runs `body` in one transaction over all object stores.
+   * Runs `body` in one transaction over all object stores; flushed to the disk when `durability` says so.
    *
    * @throws {TidemarkError} `store/full`, `store/failed` or `store/blocked`; what `body` throws of ours, as it is.
    */
-  run<T>(mode: 'readonly' | 'readwrite', body: (transaction: IDBTransaction) => Promise<T>): Promise<T>
+  run<T>(mode: 'readonly' | 'readwrite', body: (transaction: IDBTransaction) => Promise<T>, durability?: Durability): Promise<T>
   /** Closes the handle once running transactions are over; `run` rejects afterwards. */
   close(): Promise<void>
 }
@@ -58,9 +58,13 @@ class IdbConnection implements Connection {
     await this.#use()
   }
 
-  async run<T>(mode: 'readonly' | 'readwrite', body: (transaction: IDBTransaction) => Promise<T>): Promise<T> {
+  async run<T>(
+    mode: 'readonly' | 'readwrite',
+    body: (transaction: IDBTransaction) => Promise<T>,
+    durability = this.#options.durability,
+  ): Promise<T> {
     try {
-      const transaction = await this.#begin(mode)
+      const transaction = await this.#begin(mode, durability)
       return await settled(transaction, mode, body)
     } catch (error) {
       if (error instanceof TidemarkError && error.code === 'store/unavailable') {
@@ -78,8 +82,8 @@ class IdbConnection implements Connection {
     database?.close()
   }
 
-  async #begin(mode: 'readonly' | 'readwrite'): Promise<IDBTransaction> {
-    const options: IDBTransactionOptions = { durability: this.#options.durability }
+  async #begin(mode: 'readonly' | 'readwrite', durability: Durability): Promise<IDBTransaction> {
+    const options: IDBTransactionOptions = { durability }
     const database = await this.#use()
     try {
       return database.transaction(objectStores, mode, options)

@@ -7,9 +7,10 @@
  * | updates      | name, writer, n           | `StoredUpdate`, its bytes V1                           |
  * | snapshots    | name                      | bytes, format                                          |
  * | rows         | type, id                  | projection                                             |
+ * | pages        | type, number              | many rows in one body, where rows are sealed           |
  * | refused      | name, branch, writer, n   | `RefusedUpdate`                                        |
  * | quarantine   | number                    | `QuarantinedRecord`                                    |
- * | state        | `cursor`, `pending-bytes`, `value/…` | JSON                                        |
+ * | state        | `cursor`, `pending-bytes`, `keys`, `value/…` | JSON                                |
  *
  * Names, types, ids, bodies and bytes are what the codec (`idb-codec.ts`) makes of them; numbers, marks,
  * writers and branches stand in the clear, because a commit reads them inside its transaction.
@@ -26,7 +27,7 @@ import type { DocRecord, SnapshotFormat } from './stored.ts'
 /** Rises with each change of the layout; `upgradeLayout` brings older databases here. */
 export const layoutVersion = 2
 
-export const objectStores = ['docs', 'updates', 'snapshots', 'rows', 'refused', 'quarantine', 'state'] as const
+export const objectStores = ['docs', 'updates', 'snapshots', 'rows', 'pages', 'refused', 'quarantine', 'state'] as const
 
 export type ObjectStoreName = (typeof objectStores)[number]
 
@@ -59,11 +60,20 @@ export interface RowRow {
   readonly value: Body
 }
 
+/** Rows of one type that were folded together; a single row of the same id comes after it. */
+export interface PageRow {
+  readonly type: string
+  readonly number: number
+  readonly body: Uint8Array
+}
+
 export interface StateRow {
   readonly key: string
   readonly value: Body
   /** Of the cursor. */
   readonly tag?: string
+  /** Of the keys: the epoch that seals now. */
+  readonly epoch?: number
 }
 
 /** Database name of one space and user; two different pairs never have the same. */
@@ -73,6 +83,8 @@ const escaped = (part: string): string => part.replaceAll('%', '%25').replaceAll
 
 export const cursorKey = 'cursor'
 export const pendingBytesKey = 'pending-bytes'
+/** The wrapped keys, where what stands here is sealed. */
+export const keysKey = 'keys'
 export const valueKey = (key: string): string => `value/${key}`
 export const keyOfValue = (stored: string): string | null => (stored.startsWith('value/') ? stored.slice('value/'.length) : null)
 
@@ -110,6 +122,7 @@ export function upgradeLayout(database: IDBDatabase, transaction: IDBTransaction
     database.createObjectStore('rows', { keyPath: ['type', 'id'] })
     database.createObjectStore('state', { keyPath: 'key' })
   }
+  database.createObjectStore('pages', { keyPath: ['type', 'number'] })
   database.createObjectStore('refused', { keyPath: ['name', 'branch', 'writer', 'n'] })
   database.createObjectStore('quarantine', { autoIncrement: true })
   const docs = transaction.objectStore('docs')

@@ -12,6 +12,7 @@ import {
   type DocRow,
   keyOfValue,
   type ObjectStoreName,
+  type PageRow,
   type RowRow,
   rowNameOf,
   type SnapshotRow,
@@ -31,6 +32,8 @@ export interface Reader {
   run<T>(body: (transaction: IDBTransaction) => Promise<T>): Promise<T>
   /** Names in it are keys. */
   damaged(damage: QuarantineWrite): void
+  /** The rows of a page can be had again from the documents. */
+  damagedPage(page: PageRow, reason: string): void
 }
 
 /** Most ranges that one `load` reads, in three requests each. */
@@ -164,10 +167,16 @@ export function readPendingSum(reader: Reader, bytesKey: string): Promise<Pendin
 
 export async function readRows(reader: Reader, type: string): Promise<readonly Row[]> {
   const key = await reader.codec.keyOfType(type)
-  const found = await reader.run((transaction) => all<RowRow>(transaction, 'rows', beginningWith(key)))
-  const rows = await decodeAll(found, reader.codec.row, (row, reason) => {
+  const { page } = reader.codec
+  const { singles, pages } = await reader.run(async (transaction) => ({
+    singles: await all<RowRow>(transaction, 'rows', beginningWith(key)),
+    pages: page === null ? [] : await all<PageRow>(transaction, 'pages', beginningWith(key)),
+  }))
+  const single = await decodeAll(singles, reader.codec.row, (row, reason) => {
     reader.damaged({ name: rowNameOf(row), part: { type: row.type, id: row.id }, bytes: rawBytes(row), reason })
   })
+  const paged = page === null ? [] : await decodeAll(pages, page, (row, reason) => reader.damagedPage(row, reason))
+  const rows = paged.length === 0 ? single : [...new Map([...paged.flat(), ...single].map((row) => [row.id, row])).values()]
   return isInOrder(rows) ? rows : rows.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
 }
 

@@ -6,7 +6,7 @@
 import type { QuarantineWrite } from './batch.ts'
 import { type DatabaseView, namesOf, needsPending, type Write } from './batch-plan.ts'
 import type { Body, EncodedBatch } from './encoded.ts'
-import { beginningWith, cursorKey, type DocRow, pendingBytesKey, type StateRow } from './idb-layout.ts'
+import { beginningWith, cursorKey, type DocRow, keysKey, pendingBytesKey, type StateRow } from './idb-layout.ts'
 import { resultOf } from './idb-request.ts'
 import type { PendingUpdate } from './pending.ts'
 import { rawBytes } from './raw-bytes.ts'
@@ -17,6 +17,8 @@ import type { DocRecord, StoredUpdate } from './stored.ts'
 export class GroupView implements DatabaseView {
   cursor = 'null'
   pendingBytes = 0
+  /** Of the key that seals now; null where there is none. */
+  epoch: number | null = null
   /** Records that could not be read, to be quarantined by this very transaction. */
   readonly damaged: QuarantineWrite[] = []
   readonly labels = new Map<string, Body>()
@@ -61,14 +63,19 @@ export async function readView(transaction: IDBTransaction, batches: readonly En
   const names = new Set(batches.flatMap((batch) => [...namesOf(batch)]))
   const docs = transaction.objectStore('docs')
   const state = transaction.objectStore('state')
-  const [cursor, pendingBytes, ...rows] = await Promise.all([
+  const isSealed = batches.some(({ epoch }) => epoch !== null)
+  const [cursor, pendingBytes, keys, ...rows] = await Promise.all([
     resultOf<StateRow | undefined>(state.get(cursorKey)),
     resultOf<StateRow | undefined>(state.get(pendingBytesKey)),
+    isSealed ? resultOf<StateRow | undefined>(state.get(keysKey)) : undefined,
     ...[...names].map((name) => resultOf<DocRow | undefined>(docs.get(name))),
   ])
   view.cursor = cursor?.tag ?? 'null'
+  view.epoch = keys?.epoch ?? null
   view.pendingBytes = typeof pendingBytes?.value === 'number' ? pendingBytes.value : 0
   await Promise.all(rows.map((row) => (row === undefined ? null : take(view, transaction, row))))
+  // Of a document that is new, a later batch of the transaction has to see what an earlier one makes pending.
+  for (const name of names) if (!view.records.has(name)) view.pending.set(name, [])
   const needed = needsPending(batches, (name) => view.record(name))
   await Promise.all([...needed].map((name) => readPendingUpdates(view, transaction, view.record(name) as DocRecord)))
   return view

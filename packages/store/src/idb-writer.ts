@@ -8,7 +8,7 @@
  * 2. Each batch is stored whole or not at all, whatever becomes of the others in its transaction.
  * 3. A batch's promise resolves after the transaction's `complete`, never earlier.
  */
-import { type Clock, type TidemarkError, toTidemarkError } from '@tidemark/base'
+import { type Clock, TidemarkError, toTidemarkError } from '@tidemark/base'
 import type { Committed } from './batch.ts'
 import { planBatch, type Write } from './batch-plan.ts'
 import type { EncodedBatch } from './encoded.ts'
@@ -17,11 +17,18 @@ import type { Connection } from './idb-connection.ts'
 import { cursorKey, pendingBytesKey, toDocRow, valueKey } from './idb-layout.ts'
 import { type GroupView, readView } from './idb-view.ts'
 
+/** A batch that meets another new key each time is given up, as no honest tab makes it happen. */
+const maxMoves = 3
+
 /** Most that goes into one transaction; a single larger batch still goes alone. */
 const groupLimits = { maxBatches: 256, maxBytes: 8 * 2 ** 20 } as const
 
 export interface Writer {
-  commit(batch: Awaitable<EncodedBatch>): Promise<Committed>
+  /**
+   * Stores what `encode` gives. It is called at once, and again in the same turn of the queue when the key that sealed
+   * the batch was replaced meanwhile.
+   */
+  commit(encode: () => Awaitable<EncodedBatch>): Promise<Committed>
   /** Resolves when nothing waits or runs. */
   idle(): Promise<void>
 }
@@ -41,7 +48,10 @@ export function createWriter(options: WriterOptions): Writer {
 }
 
 interface Waiting {
+  readonly encode: () => Awaitable<EncodedBatch>
   readonly batch: Awaitable<EncodedBatch>
+  /** How often it was sealed by a key that was replaced before it was stored. */
+  readonly moves: number
   readonly nowMs: number
   readonly resolve: (committed: Committed) => void
   readonly reject: (error: TidemarkError) => void
@@ -67,10 +77,9 @@ class GroupWriter implements Writer {
     this.#options = options
   }
 
-  commit(batch: Awaitable<EncodedBatch>): Promise<Committed> {
+  commit(encode: () => Awaitable<EncodedBatch>): Promise<Committed> {
     const { promise, resolve, reject } = Promise.withResolvers<Committed>()
-    if (batch instanceof Promise) batch.catch(() => undefined) // reason: awaited when its turn comes
-    this.#waiting.push({ batch, nowMs: this.#options.clock.now(), resolve, reject })
+    this.#waiting.push({ encode, batch: begun(encode), moves: 0, nowMs: this.#options.clock.now(), resolve, reject })
     this.#draining ??= this.#drain()
     return promise
   }
@@ -124,10 +133,15 @@ class GroupWriter implements Writer {
     }
     const { outcomes, quarantined } = stored
     if (outcomes.some(({ type }) => type === 'stored')) this.#options.onOutcome({ problem: null, quarantined })
+    const moved: Waiting[] = []
     for (const [i, outcome] of outcomes.entries()) {
-      if (outcome.type === 'stored') group[i]?.resolve(outcome.committed)
-      else group[i]?.reject(outcome.error)
+      const one = group[i] as Encoded
+      if (outcome.type === 'stored') one.resolve(outcome.committed)
+      else if (outcome.error.code === 'store/key-moved' && one.moves < maxMoves) moved.push({ ...one, moves: one.moves + 1 })
+      else one.reject(outcome.error)
     }
+    // What was sealed by the old key goes first, as it was called first.
+    this.#waiting.unshift(...moved.map((one) => ({ ...one, batch: begun(one.encode) })))
   }
 
   #fail(waiting: Waiting, problem: TidemarkError): void {
@@ -135,6 +149,22 @@ class GroupWriter implements Writer {
     waiting.reject(problem)
   }
 }
+
+/** Encoding begins at the call, and its failure is seen when its turn comes. */
+function begun(encode: () => Awaitable<EncodedBatch>): Awaitable<EncodedBatch> {
+  try {
+    const batch = encode()
+    if (batch instanceof Promise) batch.catch(() => undefined) // reason: awaited when its turn comes
+    return batch
+  } catch (error) {
+    const failed = Promise.reject(error)
+    failed.catch(() => undefined) // reason: as above
+    return failed
+  }
+}
+
+const moved = (epoch: number, now: number | null): TidemarkError =>
+  new TidemarkError('store/key-moved', `it was sealed in epoch ${epoch}, and ${now === null ? 'the keys are gone' : `now is ${now}`}`)
 
 const bytesOf = ({ updates, snapshots }: EncodedBatch): number =>
   [...updates, ...snapshots].reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
@@ -148,6 +178,7 @@ async function writeGroup(transaction: IDBTransaction, group: readonly Encoded[]
   const outcomes = group.map(({ batch: given, nowMs }): Outcome => {
     // A damaged record is taken care of by the first batch that comes by.
     const batch = view.damaged.length === 0 ? given : { ...given, quarantine: [...view.damaged, ...given.quarantine] }
+    if (batch.epoch !== null && batch.epoch !== view.epoch) return { type: 'refused', error: moved(batch.epoch, view.epoch) }
     const plan = planned(view, batch, nowMs)
     if (plan.type === 'refused') return plan
     view.damaged.length = 0

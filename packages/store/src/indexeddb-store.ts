@@ -6,10 +6,12 @@
  */
 import { type Clock, createObservable, type ObservableValue, systemClock, TidemarkError } from '@tidemark/base'
 import type { Batch, Committed, QuarantineWrite } from './batch.ts'
-import { encodePlain } from './encoded.ts'
-import { type Codec, plainCodec } from './idb-codec.ts'
+import { type EncodedBatch, encodePlain } from './encoded.ts'
+import type { Encryption, Seals } from './encryption-port.ts'
+import { type Awaitable, type Codec, plainCodec } from './idb-codec.ts'
 import { type Connection, createConnection, type Durability } from './idb-connection.ts'
-import { databaseNameOf, pendingBytesKey } from './idb-layout.ts'
+import { databaseNameOf, type PageRow, pendingBytesKey } from './idb-layout.ts'
+import { dropPage } from './idb-pages.ts'
 import {
   type Reader,
   readChangedAfter,
@@ -40,16 +42,18 @@ export interface IndexedDbStoreOptions {
   /** The first part of the databases' names; `tidemark` when left out. */
   readonly databaseName?: string
   readonly clock?: Clock
+  /** Seals what is stored: `passphrase(…)` or `deviceKey()` of the encryption module. A database of its own. */
+  readonly encryption?: Encryption
 }
 
 /**
  * Opens stores in IndexedDB. What falls back to memory lasts as long as the returned function.
  *
  * Opening rejects with `store/outdated` when a newer build has upgraded the database, or `store/blocked` when an
- * older tab holds it; the database is unchanged then.
+ * older tab holds it, or as `encryption` says; the database is unchanged then.
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
-  const { durability = 'relaxed', databaseName = defaultDatabaseName, clock = systemClock } = options
+  const { durability = 'relaxed', databaseName = defaultDatabaseName, clock = systemClock, encryption } = options
   const fallbackDatabase = createMemoryDatabase()
   return async (where) => {
     const status = createObservable<StoreStatus>({
@@ -64,7 +68,8 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
       const before = status.get()
       if (before.problem !== problem || quarantined > 0) status.set({ ...before, problem, quarantined: before.quarantined + quarantined })
     }
-    const name = databaseNameOf(databaseName, where.space, where.user)
+    const name =
+      encryption === undefined ? databaseNameOf(databaseName, where.space, where.user) : await encryption.databaseName(databaseName, where)
     const connection = createConnection({ name, durability, onLost: (problem) => show(problem) })
     try {
       await connection.open()
@@ -72,12 +77,23 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
       if (!(error instanceof TidemarkError) || error.code !== 'store/unavailable') throw error
       return await memoryStore({ database: fallbackDatabase, clock, fallback: error })(where)
     }
+    const seals = await openSeals(connection, encryption)
     const writer = createWriter({
       connection,
       clock,
       onOutcome: (outcome) => show(outcome.problem, outcome.problem === null ? outcome.quarantined : 0),
     })
-    return new IndexedDbStore(status, connection, writer, plainCodec)
+    return new IndexedDbStore(status, connection, writer, seals)
+  }
+}
+
+async function openSeals(connection: Connection, encryption: Encryption | undefined): Promise<Seals | null> {
+  if (encryption === undefined) return null
+  try {
+    return await encryption.open(connection)
+  } catch (error) {
+    await connection.close()
+    throw error
   }
 }
 
@@ -114,26 +130,29 @@ class IndexedDbStore implements LocalStore {
   readonly #connection: Connection
   readonly #writer: Writer
   readonly #codec: Codec
+  readonly #seals: Seals | null
   readonly #reader: Reader
   /** What damage was found and is being quarantined, so that it is not told twice. */
   readonly #repairing = new Set<string>()
   #closing: Promise<void> | null = null
 
-  constructor(status: ObservableValue<StoreStatus>, connection: Connection, writer: Writer, codec: Codec) {
+  constructor(status: ObservableValue<StoreStatus>, connection: Connection, writer: Writer, seals: Seals | null) {
     this.status = status
     this.#connection = connection
     this.#writer = writer
-    this.#codec = codec
+    this.#seals = seals
+    this.#codec = seals?.codec ?? plainCodec
     this.#reader = {
-      codec,
+      codec: this.#codec,
       run: (body) => this.#connection.run('readonly', body),
       damaged: (damage) => this.#quarantine(damage),
+      damagedPage: (page, reason) => this.#dropPage(page, reason),
     }
   }
 
   async commit(batch: Batch): Promise<Committed> {
     this.#assertOpen()
-    return await this.#writer.commit(this.#codec.encode(batch))
+    return await this.#codec.committed(await this.#writer.commit(this.#encoding(batch)))
   }
 
   load(names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>> {
@@ -185,13 +204,60 @@ class IndexedDbStore implements LocalStore {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#writer.idle().then(() => this.#connection.close())
+    this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  async tidy(): Promise<boolean> {
+    this.#assertOpen()
+    return (await this.#seals?.tidy()) ?? false
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.idle()
+    await this.#connection.close()
+    this.#seals?.close()
+  }
+
+  /** Encodes at once; where the key was replaced meanwhile, again with the one that is current then. */
+  #encoding(batch: Batch): () => Awaitable<EncodedBatch> {
+    let isAgain = false
+    return () => {
+      if (this.#seals === null) return this.#codec.encode(batch)
+      const fresh = isAgain ? this.#seals.refresh() : null
+      isAgain = true
+      return this.#sealed(batch, fresh)
+    }
+  }
+
+  async #sealed(batch: Batch, fresh: Promise<void> | null): Promise<EncodedBatch> {
+    await fresh
+    return await this.#withKeys(async () => await this.#codec.encode(batch))
   }
 
   async #read<T>(body: (reader: Reader) => Promise<T>): Promise<T> {
     this.#assertOpen()
-    return await body(this.#reader)
+    return await this.#withKeys(() => body(this.#reader))
+  }
+
+  /** Runs `body`, and once more with the keys of the moment when those at hand turn out to be of the past. */
+  async #withKeys<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body()
+    } catch (error) {
+      if (this.#seals === null || !(error instanceof TidemarkError) || error.code !== 'store/key-moved') throw error
+      await this.#seals.refresh()
+      return await body()
+    }
+  }
+
+  /** Takes a damaged page out; its rows are projected anew from their documents. */
+  #dropPage(page: PageRow, reason: string): void {
+    const id = JSON.stringify([page.type, page.number])
+    if (this.#repairing.has(id) || this.#closing !== null) return
+    this.#repairing.add(id)
+    const done = (): void => void this.#repairing.delete(id)
+    this.#connection.run('readwrite', (transaction) => dropPage(transaction, page, reason, Date.now())).then(done, done)
   }
 
   /** Takes what could not be read out of the way; until that is stored, each read leaves it out again. */
@@ -200,7 +266,7 @@ class IndexedDbStore implements LocalStore {
     if (this.#repairing.has(id) || this.#closing !== null) return
     this.#repairing.add(id)
     const done = (): void => void this.#repairing.delete(id)
-    this.#writer.commit({ ...encodePlain({}), quarantine: [damage] }).then(done, done)
+    this.#writer.commit(() => ({ ...encodePlain({}), quarantine: [damage] })).then(done, done)
   }
 
   #assertOpen(): void {

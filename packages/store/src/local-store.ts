@@ -67,6 +67,12 @@ export interface LocalStore {
   /** The cursor (null before the first) and the values stored under `state`. */
   state(): Promise<{ readonly cursor: Json; readonly values: Readonly<Record<string, Json>> }>
 
+  /**
+   * Does a slice of what this adapter has to tidy up by itself (sealing anew after a rotation, folding sealed rows into
+   * pages); whether there is more. One tab at a time calls it, off the path of user input. Left out where there is nothing.
+   */
+  tidy?(): Promise<boolean>
+
   /** Lets what was committed finish, then gives the database back. Idempotent. */
   close(): Promise<void>
 }

@@ -6,6 +6,7 @@
  */
 import type { DatabaseView, RefusedUpdate, UpdateKey, Write } from './batch-plan.ts'
 import { isPendingUpdate, type PendingUpdate } from './pending.ts'
+import { sized } from './record-shape.ts'
 import type { DocRecord, Json, QuarantinedRecord, Row, Snapshot, StoredUpdate } from './stored.ts'
 
 /** Stands for a browser's database; shared by every store that is opened over it, and gone with the process. */
@@ -64,7 +65,7 @@ class Tables implements MemoryTables {
     const record = this.records.get(name)
     if (record === undefined) return []
     const pending = this.updates(name).filter(isPendingUpdate(record))
-    return pending.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.byteLength }))
+    return pending.map(sized)
   }
 
   snapshot(name: string): Snapshot | null {

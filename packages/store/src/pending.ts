@@ -9,6 +9,9 @@ export interface PendingUpdate {
   readonly size: number
 }
 
+/** What bytes count as. */
+export const sizeOf = ({ bytes, size }: { readonly bytes: Uint8Array; readonly size?: number }): number => size ?? bytes?.byteLength ?? 0
+
 export type PendingMark = DocRecord['pending']
 
 /** Whether a local update of this number is behind the mark. */

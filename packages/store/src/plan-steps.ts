@@ -3,7 +3,7 @@
 import type { FoldWrite, ForkWrite, QuarantineWrite, SnapshotWrite } from './batch.ts'
 import type { Write } from './batch-plan.ts'
 import { revised, withMark, withoutFromLog } from './doc-record.ts'
-import { isWithinMark, markOf, type PendingUpdate } from './pending.ts'
+import { isWithinMark, markOf, type PendingUpdate, sizeOf } from './pending.ts'
 import type { DocRecord } from './stored.ts'
 
 /** One document as the steps before left it: its record, and the stored local updates that its mark may cover. */
@@ -17,7 +17,8 @@ export interface Step extends StepState {
 }
 
 /** Null when another snapshot than the one it follows is stored. */
-export function planSnapshot({ record, local }: StepState, { name, bytes, format, follows, replaces }: SnapshotWrite): Step | null {
+export function planSnapshot({ record, local }: StepState, snapshot: SnapshotWrite): Step | null {
+  const { name, bytes, format, follows, replaces } = snapshot
   if (follows !== record.snapshotRevision) return null
   const isPending = isOneOf(pendingOf(record, local))
   const removed = replaces.filter((one) => !isPending(one))
@@ -27,19 +28,20 @@ export function planSnapshot({ record, local }: StepState, { name, bytes, format
     removed.reduce((sum, { size }) => sum + size, 0),
   )
   return {
-    record: { ...shorter, snapshotRevision: record.snapshotRevision + 1, snapshotBytes: bytes.byteLength },
+    record: { ...shorter, snapshotRevision: record.snapshotRevision + 1, snapshotBytes: sizeOf(snapshot) },
     local,
     writes: [{ type: 'snapshot', name, bytes, format }, ...removals(name, removed)],
   }
 }
 
 /** Null when one of those it merges is no longer stored and pending. */
-export function planFold({ record, local }: StepState, { name, writer, replaces, bytes }: FoldWrite): Step | null {
+export function planFold({ record, local }: StepState, fold: FoldWrite): Step | null {
+  const { name, writer, replaces, bytes, size } = fold
   const n = replaces.at(-1)
   const numbers = new Set(replaces)
   const merged = pendingOf(record, local).filter((one) => one.writer === writer && numbers.has(one.n))
   if (n === undefined || merged.length !== numbers.size) return null
-  const folded: PendingUpdate = { writer, n, size: bytes.byteLength }
+  const folded: PendingUpdate = { writer, n, size: sizeOf(fold) }
   const rest = [...local.filter((one) => one.writer !== writer || !numbers.has(one.n)), folded]
   const mergedBytes = merged.reduce((sum, { size }) => sum + size, 0)
   const shorter = withoutFromLog(record, merged.length, mergedBytes)
@@ -52,7 +54,10 @@ export function planFold({ record, local }: StepState, { name, writer, replaces,
         name,
         merged.filter((one) => one.n !== n),
       ),
-      { type: 'update', update: { name, writer, n, bytes, origin: 'local', branch: record.branch } },
+      {
+        type: 'update',
+        update: { name, writer, n, bytes, ...(size === undefined ? {} : { size }), origin: 'local', branch: record.branch },
+      },
     ],
   }
 }
@@ -63,7 +68,7 @@ export function planFork({ record, local }: StepState, { name, follows, refused,
   const shorter = withoutFromLog(
     record,
     refused.length,
-    refused.reduce((sum, { bytes }) => sum + bytes.byteLength, 0),
+    refused.reduce((sum, update) => sum + sizeOf(update), 0),
   )
   const { branch } = record
   const forked: DocRecord = { ...revised(shorter, atMs), branch: branch + 1, problem: null, attempts: 0 }
@@ -72,7 +77,8 @@ export function planFork({ record, local }: StepState, { name, follows, refused,
 }
 
 /** A document whose record was damaged is written anew by every plan that names it; what else was damaged is taken out. */
-export function planQuarantine({ record, local }: StepState, { name, part, bytes, reason }: QuarantineWrite, atMs: number): Step | null {
+export function planQuarantine({ record, local }: StepState, damage: QuarantineWrite, atMs: number): Step | null {
+  const { name, part, bytes, reason } = damage
   const kept: Write = { type: 'quarantine', record: { name, part, bytes, reason, atMs } }
   const behind: DocRecord = { ...revised(record, atMs), behind: Math.max(record.behind, record.lastSeq, 1) }
   if (part === 'record') return { record: behind, local, writes: [kept] }
@@ -85,7 +91,7 @@ export function planQuarantine({ record, local }: StepState, { name, part, bytes
     const without: DocRecord = { ...behind, snapshotRevision: record.snapshotRevision + 1, snapshotBytes: 0 }
     return { record: without, local, writes: [kept, { type: 'remove-snapshot', name }] }
   }
-  return { ...withoutLocal(withoutFromLog(behind, 1, bytes.byteLength), local, [part]), writes: [kept, ...removals(name, [part])] }
+  return { ...withoutLocal(withoutFromLog(behind, 1, sizeOf(damage)), local, [part]), writes: [kept, ...removals(name, [part])] }
 }
 
 type Numbered = { readonly writer: string; readonly n: number }

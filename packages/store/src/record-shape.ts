@@ -1,6 +1,6 @@
 /** Reads a stored `DocRecord` that may be damaged: whole, or what can be salvaged of it. */
 import { newRecord } from './doc-record.ts'
-import { markOf, type PendingUpdate } from './pending.ts'
+import { markOf, type PendingUpdate, sizeOf } from './pending.ts'
 import type { DocRecord, StoredUpdate } from './stored.ts'
 
 /** What stands in a database for a record. */
@@ -51,4 +51,4 @@ export function withAllPending(record: DocRecord, updates: readonly StoredUpdate
   return { ...record, pending: markOf(local), pendingSinceMs: local.length === 0 ? null : record.changedMs }
 }
 
-export const sized = ({ writer, n, bytes }: StoredUpdate): PendingUpdate => ({ writer, n, size: bytes?.byteLength ?? 0 })
+export const sized = (update: StoredUpdate): PendingUpdate => ({ writer: update.writer, n: update.n, size: sizeOf(update) })

@@ -13,6 +13,8 @@ export interface StoredUpdate {
   readonly n: number
   /** V1 bytes. */
   readonly bytes: Uint8Array
+  /** What they count as, where they stand sealed and are longer. */
+  readonly size?: number
   /** Whether the user of this device made it (then it is pending until acknowledged). */
   readonly origin: 'local' | 'remote'
   /** The document's branch that a local update was made on; 0 when left out. */

@@ -7,10 +7,15 @@
 import { TidemarkError } from '@tidemark/base'
 import { currentEpoch, encryptionLimits, type KeyCabinet } from './key-record.ts'
 
-export interface NonceBudgetOptions {
-  readonly cabinet: KeyCabinet
+/** Bounds that differ from `encryptionLimits`. */
+export interface NonceLimits {
   readonly maxUses?: number
   readonly reservedUses?: number
+}
+
+export interface NonceBudgetOptions {
+  readonly cabinet: KeyCabinet
+  readonly limits?: NonceLimits
 }
 
 export class NonceBudget {
@@ -21,7 +26,8 @@ export class NonceBudget {
   #left = 0
   #reserving: Promise<void> | null = null
 
-  constructor({ cabinet, maxUses = encryptionLimits.maxUses, reservedUses = encryptionLimits.reservedUses }: NonceBudgetOptions) {
+  constructor({ cabinet, limits = {} }: NonceBudgetOptions) {
+    const { maxUses = encryptionLimits.maxUses, reservedUses = encryptionLimits.reservedUses } = limits
     this.#cabinet = cabinet
     this.#maxUses = maxUses
     this.#block = reservedUses

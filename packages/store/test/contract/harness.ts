@@ -59,9 +59,11 @@ function update(origin: StoredUpdate['origin'], name: string, writer: string, n:
 /** `w1 w2 x1`: the stored updates of a document, in order. */
 export const numbers = (document: StoredDocument | undefined): string => listed(document?.updates ?? [])
 
-/** `a:w1 a:w2 b:x1`: what is pending, oldest document first. */
+/** `a:w1 a:w2 b:x1`: what is pending, oldest document first; of those of one moment, which have no order, by name. */
 export async function pendingOf(store: LocalStore): Promise<string> {
-  const documents = await store.pending(1_000)
+  const documents = (await store.pending(1_000)).toSorted(
+    (a, b) => Number(a.record.pendingSinceMs) - Number(b.record.pendingSinceMs) || (a.record.name < b.record.name ? -1 : 1),
+  )
   return documents.map(({ record, updates }) => `${record.name}:${listed(updates)}`).join(' ')
 }
 

@@ -155,7 +155,7 @@ describe('the uses of a data key', () => {
   test('are reserved in the record before they happen, in blocks that two tabs never share', async () => {
     const { record } = await keys()
     const cabinet = memoryCabinet(record)
-    const tabs = [new NonceBudget({ cabinet, reservedUses: 4 }), new NonceBudget({ cabinet, reservedUses: 4 })]
+    const tabs = [new NonceBudget({ cabinet, limits: { reservedUses: 4 } }), new NonceBudget({ cabinet, limits: { reservedUses: 4 } })]
     for (let i = 1; i <= 9; i++) {
       for (const tab of tabs) await tab.use(1)
       expect(cabinet.record?.epochs[0].reserved).toBeGreaterThanOrEqual(2 * i)
@@ -166,7 +166,7 @@ describe('the uses of a data key', () => {
   test('end at the bound, also for uses at once', async () => {
     const { record } = await keys()
     const cabinet = memoryCabinet(record)
-    const budget = new NonceBudget({ cabinet, maxUses: 8, reservedUses: 4 })
+    const budget = new NonceBudget({ cabinet, limits: { maxUses: 8, reservedUses: 4 } })
     const uses = await Promise.allSettled(Array.from({ length: 12 }, async () => budget.use(1)))
     expect(uses.filter(({ status }) => status === 'fulfilled')).toHaveLength(8)
     expect(uses.find(({ status }) => status === 'rejected')).toMatchObject({ reason: rejection('store/key-moved') })

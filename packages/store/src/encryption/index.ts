@@ -1,0 +1,12 @@
+export {
+  type AskPassphrase,
+  changeKey,
+  deviceKey,
+  eraseSealed,
+  type PassphraseOptions,
+  passphrase,
+  rotateKey,
+  type SealedPlace,
+} from './encryption.ts'
+export { encryptionLimits } from './key-record.ts'
+export type { NonceLimits } from './nonce-budget.ts'
