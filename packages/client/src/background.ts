@@ -64,7 +64,7 @@ export class Background {
     if (this.#isRunning) return this.wake()
     this.#isRunning = true
     try {
-      const isMore = await this.#refresh()
+      const isMore = (await this.#refresh()) || (!this.#isClosed && (await this.#options.store.tidy?.()) === true)
       if (isMore) this.wake(0)
     } catch (error) {
       // The store's status shows it; rows stay marked as behind until this succeeds.

@@ -153,9 +153,20 @@ class Session implements Space {
     return createQuery<RowValue<F>>(this.#table(entity.type), options)
   }
 
+  async lock(): Promise<void> {
+    if (this.#closing === null) this.#tabs.post({ type: 'lock' })
+    await this.#lock()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** What waits is saved before the keys go. */
+  async #lock(): Promise<void> {
+    await this.close()
+    this.sync.lock()
   }
 
   async #close(): Promise<void> {
@@ -301,6 +312,8 @@ class Session implements Space {
         return this.#confirmations.acknowledged(message.items)
       case 'refused':
         return this.#confirmations.refused(message.name, fromPlainError(message.error) as TidemarkError)
+      case 'lock':
+        return void this.#lock().catch(reportUncaught)
       default:
         return this.sync.heard(message)
     }

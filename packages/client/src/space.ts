@@ -59,6 +59,11 @@ export interface Space {
   /** @throws {TidemarkError} `client/not-found` when it is not on this device. */
   open<F extends Fields>(entity: EntityDefinition<F>, id: string): Promise<Entity<F>>
   query<F extends Fields>(entity: EntityDefinition<F>, options?: QueryOptions<RowValue<F>>): Query<RowValue<F>>
+  /**
+   * Saves what waits and closes the space in every tab of this browser; `status.locked` says so there. With a database that is
+   * sealed by a passphrase, opening it again asks for it.
+   */
+  lock(): Promise<void>
   /** Saves what waits, hangs up, and gives the database back. Idempotent. */
   close(): Promise<void>
 }

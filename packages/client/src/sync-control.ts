@@ -47,6 +47,7 @@ export class SyncControl implements SpaceSync {
   #isCounting = false
   #isCountAgain = false
   #isClosed = false
+  #isLocked = false
 
   constructor(options: SyncControlOptions) {
     this.#options = options
@@ -122,6 +123,12 @@ export class SyncControl implements SpaceSync {
       this.#setSync({ ...message.status, pending: this.#sync.pending, problem: fromPlainError(message.status.problem) })
       this.#count()
     }
+  }
+
+  /** Shows that the space is closed because it was locked. */
+  lock(): void {
+    this.#isLocked = true
+    this.#status.set(this.#compose())
   }
 
   /** Hangs up; resolves when what had begun to be stored is stored and told. */
@@ -211,6 +218,7 @@ export class SyncControl implements SpaceSync {
       role: isLeader ? 'leader' : 'follower',
       storage: this.#options.store.status.get(),
       saving: this.#options.saver.isSaving.get(),
+      locked: this.#isLocked,
     }
   }
 

@@ -26,6 +26,8 @@ export type TabMessage =
   /** A new tab asks the leader for the status. */
   | { readonly type: 'joined' }
   | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'retry-now' }
+  /** Every tab saves what waits and closes. */
+  | { readonly type: 'lock' }
 
 /** A message of another build may be unknown; it is passed over. */
 interface Envelope {
