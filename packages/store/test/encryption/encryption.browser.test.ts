@@ -1,23 +1,13 @@
-import { randomId, systemRandom, type TidemarkError } from '@tidemark/base'
+import type { TidemarkError } from '@tidemark/base'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { changeKey, deviceKey, eraseSealed, passphrase, rotateKey } from '../../src/encryption/index.ts'
 import { pageLimits } from '../../src/encryption/pages.ts'
-import { type IndexedDbStoreOptions, indexedDbStore } from '../../src/indexeddb-store.ts'
+import { indexedDbStore } from '../../src/indexeddb-store.ts'
 import type { LocalStore } from '../../src/local-store.ts'
 import { local, numbers, pendingOf, rejection, remote } from '../contract/harness.ts'
-import { beforeEachWrite, patch, quotaExceeded } from '../idb-faults.ts'
+import { beforeEachWrite, quotaExceeded } from '../idb-faults.ts'
 import { localStoreContract, type StoreHarness } from '../local-store.contract.ts'
-
-const where = { space: 'secret-space', user: 'secret-user' }
-const cheap = (words = 'correct horse') => passphrase({ passphrase: words, iterations: 10_000 })
-
-function newDatabaseName(): string {
-  const databaseName = `test-${randomId(systemRandom)}`
-  onTestFinished(async () => {
-    for (const { name = '' } of await indexedDB.databases()) if (name.startsWith(databaseName)) indexedDB.deleteDatabase(name)
-  })
-  return databaseName
-}
+import { cheap, epochs, newDatabaseName, open, raw, request, where } from './sealed.ts'
 
 function sealedHarness(): StoreHarness {
   const databaseName = newDatabaseName()
@@ -38,28 +28,6 @@ function sealedHarness(): StoreHarness {
 }
 
 localStoreContract('indexeddb sealed', sealedHarness, { runs: 6 })
-
-async function open(databaseName: string, options: IndexedDbStoreOptions = { encryption: cheap() }): Promise<LocalStore> {
-  const store = await indexedDbStore({ databaseName, ...options })(where)
-  onTestFinished(() => store.close())
-  return store
-}
-
-const request = <T>(asked: IDBRequest<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    asked.onsuccess = () => resolve(asked.result)
-    asked.onerror = () => reject(asked.error)
-  })
-
-async function raw<T>(databaseName: string, body: (database: IDBDatabase) => Promise<T>): Promise<T> {
-  const [own] = (await indexedDB.databases()).filter(({ name = '' }) => name.startsWith(databaseName))
-  const handle = await request(indexedDB.open(own?.name ?? ''))
-  try {
-    return await body(handle)
-  } finally {
-    handle.close()
-  }
-}
 
 /** All that stands in the database, names of databases too, as text: strings as they are, bytes as Latin-1 and as UTF-8. */
 const everything = (databaseName: string): Promise<string> =>
@@ -320,88 +288,3 @@ describe('the key of a sealed database', () => {
     expect(failing).toBeGreaterThan(3)
   })
 })
-
-describe('folded rows', () => {
-  const row = (i: number, title = `t${i}`) => {
-    const id = `n${String(i).padStart(5, '0')}`
-    return { type: 'note', id, name: `note/${id}`, reflects: 0, value: { title } }
-  }
-  const titles = async (store: LocalStore): Promise<string[]> =>
-    (await store.rows('note')).map(({ value }) => (value as { title: string }).title)
-  const some = pageLimits.minSingles + 40
-  const rows = Array.from({ length: some }, (_, i) => row(i))
-
-  test('are listed once, in order, as they were written last', async () => {
-    const databaseName = newDatabaseName()
-    const store = await open(databaseName)
-    await store.commit({ rows })
-    await store.commit({ rows: [{ ...row(1), type: 'other' }] })
-    expect(await store.tidy?.()).toBe(true)
-    expect(await counts(databaseName)).toEqual({ rows: 1, pages: 2 })
-    expect(await store.tidy?.()).toBe(false)
-    await store.commit({ rows: [row(7, 'changed'), row(some, 'new')] })
-    const expected = [...rows.map((_, i) => (i === 7 ? 'changed' : `t${i}`)), 'new']
-    expect(await titles(store)).toEqual(expected)
-    await store.commit({ rows: Array.from({ length: pageLimits.minSingles }, (_, i) => row(i + 30, 'again')) })
-    expect(await store.tidy?.()).toBe(true)
-    expect(await titles(await open(databaseName))).toEqual(
-      expected.map((title, i) => (i >= 30 && i < 30 + pageLimits.minSingles ? 'again' : title)),
-    )
-  })
-
-  test('leave a row that was written while they were folded as it is', async () => {
-    const databaseName = newDatabaseName()
-    const [one, other] = [await open(databaseName), await open(databaseName)]
-    await one.commit({ rows })
-    // The commit comes between what the folding reads and what it replaces.
-    let isFirst = true
-    const run = IDBDatabase.prototype.transaction
-    const late = other.commit.bind(other)
-    let written: Promise<unknown> = Promise.resolve()
-    patch(
-      IDBDatabase.prototype,
-      'transaction',
-      () =>
-        function (this: IDBDatabase, ...given: Parameters<typeof run>) {
-          if (given[1] === 'readwrite' && isFirst) {
-            isFirst = false
-            written = late({ rows: [row(3, 'late')] })
-          }
-          return run.apply(this, given)
-        },
-    )
-    await one.tidy?.()
-    await written
-    expect((await titles(one))[3]).toBe('late')
-    expect(await titles(other)).toHaveLength(some)
-  })
-
-  test('of a damaged page are projected anew: their documents are behind, and the rest is listed', async () => {
-    const databaseName = newDatabaseName()
-    const store = await open(databaseName)
-    await store.commit({ updates: rows.map(({ name }, i) => remote(name, 'w', i + 1)), rows })
-    expect(await store.rowsBehind(9)).toEqual([])
-    await store.tidy?.()
-    await raw(databaseName, async (handle) => {
-      const pages = handle.transaction('pages', 'readwrite').objectStore('pages')
-      const page = (await request(pages.getAll()))[0] as { body: Uint8Array }
-      page.body[40] = (page.body[40] as number) ^ 1
-      await request(pages.put(page))
-    })
-    expect(await titles(store)).toHaveLength(some - pageLimits.rows)
-    await expect.poll(() => store.rowsBehind(some + 1)).toHaveLength(some)
-    expect(await store.quarantined()).toHaveLength(1)
-  })
-})
-
-const epochs = (databaseName: string): Promise<number[]> =>
-  raw(databaseName, async (handle) => {
-    const row = (await request(handle.transaction('state').objectStore('state').get('keys'))) as { value: { epochs: { epoch: number }[] } }
-    return row.value.epochs.map(({ epoch }) => epoch)
-  })
-
-const counts = (databaseName: string): Promise<{ rows: number; pages: number }> =>
-  raw(databaseName, async (handle) => {
-    const transaction = handle.transaction(['rows', 'pages'])
-    return { rows: await request(transaction.objectStore('rows').count()), pages: await request(transaction.objectStore('pages').count()) }
-  })
