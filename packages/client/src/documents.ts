@@ -4,6 +4,7 @@
  */
 import { type Clock, guarded, reportUncaught, TidemarkError, toTidemarkError } from '@tidemark/base'
 import type { LocalStore, StoredUpdate } from '@tidemark/store'
+import { LoadQueue } from './load-queue.ts'
 import { OpenDocument, type OpenDocumentOptions } from './open-document.ts'
 import type { StoredDocuments } from './stored.ts'
 
@@ -17,6 +18,7 @@ const reloadMs = 1_000
 
 export class Documents {
   readonly #options: DocumentsOptions
+  readonly #queue: LoadQueue
   readonly #open = new Map<string, OpenDocument>()
   readonly #loading = new Map<string, Promise<OpenDocument>>()
   /** What was stored while a document was being loaded; it may have missed the load. */
@@ -24,6 +26,7 @@ export class Documents {
 
   constructor(options: DocumentsOptions) {
     this.#options = options
+    this.#queue = new LoadQueue((names) => options.store.load(names))
   }
 
   get(name: string): OpenDocument | undefined {
@@ -116,7 +119,7 @@ export class Documents {
     const missed: { updates: readonly StoredUpdate[]; revision: number }[] = []
     this.#missed.set(name, missed)
     try {
-      const stored = (await this.#options.store.load([name])).get(name)
+      const stored = await this.#queue.load(name)
       const existing = this.#open.get(name)
       if (existing !== undefined) return existing
       if (stored === undefined) throw new TidemarkError('client/not-found', `no document ${name} on this device`)

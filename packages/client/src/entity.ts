@@ -43,7 +43,8 @@ export interface EntityOptions {
   readonly type: string
   readonly id: string
   readonly document: OpenDocument
-  readonly attached: AttachedEntity
+  /** The schema's view, made when it is first asked for. */
+  readonly attached: () => AttachedEntity
   readonly confirmations: Confirmations
   readonly created: Receipt
   readonly release: () => void
@@ -58,7 +59,6 @@ class EntityHandle implements Entity {
   readonly subscribe: Entity['subscribe']
   readonly created: Receipt
   readonly #options: EntityOptions
-  readonly #attached: AttachedEntity
   #isClosed = false
 
   constructor(options: EntityOptions) {
@@ -66,9 +66,12 @@ class EntityHandle implements Entity {
     this.id = options.id
     this.created = options.created
     this.#options = options
-    this.#attached = options.attached
-    this.get = options.attached.get
-    this.subscribe = options.attached.subscribe
+    this.get = () => this.#attached.get()
+    this.subscribe = (listener) => this.#attached.subscribe(listener)
+  }
+
+  get #attached(): AttachedEntity {
+    return this.#options.attached()
   }
 
   get value(): Entity['value'] {
@@ -112,7 +115,7 @@ class EntityHandle implements Entity {
   }
 
   get doc(): Entity['doc'] {
-    return this.#attached.doc
+    return this.#options.document.doc
   }
 
   get canUndo(): boolean {

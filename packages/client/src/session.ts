@@ -50,6 +50,7 @@ class Session implements Space {
   readonly #definitions: ReadonlyMap<string, EntityDefinition>
   readonly #documents: Documents
   readonly #attached = new WeakMap<OpenDocument, AttachedEntity>()
+  readonly #followed = new WeakSet<OpenDocument>()
   readonly #tables = new Map<string, RowTable>()
   readonly #saver: Saver
   readonly #confirmations: Confirmations
@@ -191,8 +192,9 @@ class Session implements Space {
   }
 
   #handle<F extends Fields>(entity: EntityDefinition<F>, document: OpenDocument, created: Entity['created']): Entity<F> {
-    const attached = this.#attached.get(document) ?? this.#attach(entity as unknown as EntityDefinition, document)
     const { type } = entity
+    this.#follow(document)
+    const attached = (): AttachedEntity => this.#attached.get(document) ?? this.#attach(entity as unknown as EntityDefinition, document)
     const id = document.name.slice(type.length + 1)
     const release = (): void => this.#documents.release(document)
     // reason: the handle works on unknown values; the types of F are exact only at this rim.
@@ -208,9 +210,15 @@ class Session implements Space {
     })
     this.#attached.set(document, attached)
     document.doc.on('destroy', () => attached.close())
+    return attached
+  }
+
+  /** Shows the document's row from now on. Its entity is read when somebody asks: opening many costs no more than their bytes. */
+  #follow(document: OpenDocument): void {
+    if (this.#followed.has(document)) return
+    this.#followed.add(document)
     this.#showRow(document)
     document.changed.add(() => this.#showRow(document))
-    return attached
   }
 
   /** Lists show what is in memory at once; the stored row follows with the commit. */
