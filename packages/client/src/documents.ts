@@ -8,7 +8,7 @@ import { LoadQueue } from './load-queue.ts'
 import { OpenDocument, type OpenDocumentOptions } from './open-document.ts'
 import type { StoredDocuments } from './stored.ts'
 
-export interface DocumentsOptions extends Omit<OpenDocumentOptions, 'name'> {
+export interface DocumentsOptions extends Omit<OpenDocumentOptions, 'name' | 'stored'> {
   readonly store: LocalStore
   readonly clock: Clock
 }
@@ -123,8 +123,7 @@ export class Documents {
       const existing = this.#open.get(name)
       if (existing !== undefined) return existing
       if (stored === undefined) throw new TidemarkError('client/not-found', `no document ${name} on this device`)
-      const document = new OpenDocument({ ...this.#options, name })
-      document.load(stored)
+      const document = new OpenDocument({ ...this.#options, name, stored })
       for (const { updates, revision } of missed) if (!document.include(updates, revision)) this.reload(document)
       this.#open.set(name, document)
       return document

@@ -22,6 +22,8 @@ export const origins = Object.freeze({
 
 export interface OpenDocumentOptions {
   readonly name: string
+  /** What the store has of it; left out for a new document. */
+  readonly stored?: StoredDocument
   readonly random: Random
   readonly save: (document: SavedDocument, bytes: Uint8Array) => Promise<StoredAt>
   readonly project: (doc: Y.Doc) => Row | null
@@ -41,12 +43,14 @@ export class OpenDocument implements SavedDocument {
   /** Local writes being collected for a receipt. */
   #collecting: Promise<StoredAt>[] | null = null
 
-  constructor(options: OpenDocumentOptions) {
+  constructor({ stored, ...options }: OpenDocumentOptions) {
     this.name = options.name
     this.#options = options
     // The id is new for each life of the document in memory and never stored: two that share one lose values.
     this.doc = new Y.Doc({ guid: options.name, gc: true })
     this.doc.clientID = randomClientId(options.random)
+    if (stored !== undefined) this.load(stored)
+    // From here on: Yjs encodes each transaction again for whoever listens, and what was just read is stored already.
     this.doc.on('update', (bytes: Uint8Array, origin: unknown) => guarded(() => this.#updated(bytes, origin)))
   }
 

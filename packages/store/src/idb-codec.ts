@@ -81,37 +81,54 @@ function expectBytes(bytes: unknown, what: string): void {
   if (!(bytes instanceof Uint8Array)) throw new Error(`${what} has no bytes`)
 }
 
-/** Decodes all of `rows`, at once where that takes promises; those that throw go to `damaged` instead. */
+/**
+ * Decodes all of `rows`, at once where that takes promises, and hands each to `take` in their order; those that
+ * throw go to `damaged` instead.
+ */
+export async function decodeEach<R, T>(
+  rows: readonly R[],
+  decode: (row: R) => Awaitable<T>,
+  take: (value: T, row: R) => void,
+  damaged: (row: R, reason: string) => void,
+): Promise<void> {
+  const later: (Promise<T> | null)[] = []
+  for (const row of rows) {
+    try {
+      const value = decode(row)
+      // Without promises nothing is allocated but the values: thousands of documents are opened through here.
+      if (value instanceof Promise) later[later.length] = value
+      else if (later.length === 0) take(value, row)
+      else later[later.length] = Promise.resolve(value)
+    } catch (error) {
+      if (later.length > 0) later[later.length] = null
+      damaged(row, reasonOf(error))
+    }
+  }
+  const first = rows.length - later.length
+  const settled = await Promise.allSettled(later)
+  for (const [i, one] of settled.entries()) {
+    const row = rows[first + i] as R
+    if (later[i] === null) continue
+    if (one.status === 'fulfilled') take(one.value as T, row)
+    else damaged(row, reasonOf(one.reason))
+  }
+}
+
+/** The same, as an array of what could be decoded. */
 export async function decodeAll<R, T>(
   rows: readonly R[],
   decode: (row: R) => Awaitable<T>,
   damaged: (row: R, reason: string) => void,
 ): Promise<T[]> {
-  const made = rows.map((row) => attempt(row, decode))
-  const settled = made.some((one) => one instanceof Promise) ? await Promise.all(made) : (made as Attempt<T>[])
   const values: T[] = []
-  for (const [i, one] of settled.entries()) {
-    if ('reason' in one) damaged(rows[i] as R, one.reason)
-    else values.push(one.value)
-  }
+  await decodeEach(rows, decode, (value) => values.push(value), damaged)
   return values
 }
 
-type Attempt<T> = { readonly value: T } | { readonly reason: string }
-
-function attempt<R, T>(row: R, decode: (row: R) => Awaitable<T>): Awaitable<Attempt<T>> {
-  try {
-    const value = decode(row)
-    return value instanceof Promise ? value.then((value) => ({ value }), failed) : { value }
-  } catch (error) {
-    return failed(error)
-  }
-}
-
-/** A key that is not at hand says nothing of the record. */
-function failed(error: unknown): { reason: string } {
+/** A key that is not at hand says nothing of the record: then the whole read fails. */
+function reasonOf(error: unknown): string {
   if (error instanceof TidemarkError && keyTroubles.has(error.code)) throw error
-  return { reason: error instanceof Error ? error.message : String(error) }
+  return error instanceof Error ? error.message : String(error)
 }
 
 const keyTroubles: ReadonlySet<string> = new Set(['store/key-moved', 'store/locked', 'store/key-lost'])

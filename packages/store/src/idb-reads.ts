@@ -5,7 +5,7 @@
  */
 import type { QuarantineWrite } from './batch.ts'
 import type { RefusedUpdate } from './batch-plan.ts'
-import { type Codec, decodeAll } from './idb-codec.ts'
+import { type Codec, decodeAll, decodeEach } from './idb-codec.ts'
 import {
   beginningWith,
   cursorKey,
@@ -24,7 +24,7 @@ import type { PendingSum } from './local-store.ts'
 import { isPendingUpdate } from './pending.ts'
 import { rawBytes } from './raw-bytes.ts'
 import { recordOf, salvaged, withAllPending } from './record-shape.ts'
-import type { DocRecord, Json, PendingDocument, Row, StoredDocument, StoredUpdate } from './stored.ts'
+import type { DocRecord, Json, PendingDocument, Row, Snapshot, StoredDocument, StoredUpdate } from './stored.ts'
 
 /** What a read needs: a transaction at a time, the codec, and somebody to tell of damage. */
 export interface Reader {
@@ -43,23 +43,46 @@ const maxLoadRuns = 32
 const maxCount = 2 ** 32 - 1
 
 export async function readDocuments(reader: Reader, names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>> {
+  const { codec, damaged } = reader
   const keys = await keysOf(reader, names)
   const wanted = new Set(keys.keys())
   const found = await reader.run((transaction) => readRuns(transaction, wanted))
+  const updates = Map.groupBy(
+    found.updates.filter(({ name }) => wanted.has(name)),
+    ({ name }) => name,
+  )
   const documents = new Map<string, Found>()
-  for (const row of found.docs) if (wanted.has(row.name)) documents.set(row.name, { row, snapshot: undefined, updates: [] })
-  for (const snapshot of found.snapshots) {
-    const document = documents.get(snapshot.name)
-    if (document !== undefined) document.snapshot = snapshot
+  for (const row of found.docs) {
+    if (!wanted.has(row.name)) continue
+    const record = readRecord(reader, row, updates.get(row.name) ?? [])
+    documents.set(row.name, { record: { ...record, name: keys.get(row.name) as string }, snapshot: null, updates: [] })
   }
-  for (const update of found.updates) documents.get(update.name)?.updates.push(update)
-  const decoded = await Promise.all([...documents.values()].map((document) => decoded1(reader, document, keys)))
-  return new Map(decoded.map((document) => [document.record.name, document]))
+  const known = <T extends { readonly name: string }>(rows: readonly T[]): T[] => rows.filter(({ name }) => documents.has(name))
+  await decodeEach(
+    known(found.updates),
+    codec.update,
+    (update, { name }) => (documents.get(name) as Found).updates.push(update),
+    (update, reason) => {
+      damaged({ name: update.name, part: { writer: update.writer, n: update.n }, bytes: rawBytes(update), reason })
+    },
+  )
+  await decodeEach(
+    known(found.snapshots),
+    codec.snapshot,
+    (snapshot, { name }) => {
+      ;(documents.get(name) as Found).snapshot = snapshot
+    },
+    (row, reason) => {
+      const { snapshotRevision } = (documents.get(row.name) as Found).record
+      damaged({ name: row.name, part: { snapshotRevision }, bytes: rawBytes(row), reason })
+    },
+  )
+  return new Map([...documents.values()].map((document) => [document.record.name, document]))
 }
 
 interface Found {
-  readonly row: DocRow
-  snapshot: SnapshotRow | undefined
+  readonly record: DocRecord
+  snapshot: Snapshot | null
   readonly updates: StoredUpdate[]
 }
 
@@ -68,21 +91,6 @@ async function keysOf({ codec }: Reader, names: readonly string[]): Promise<Read
   const made = names.map((name) => codec.keyOfName(name))
   const keys = made.some((key) => key instanceof Promise) ? await Promise.all(made) : (made as string[])
   return new Map(keys.map((key, i) => [key, names[i] as string]))
-}
-
-async function decoded1(reader: Reader, { row, snapshot, updates }: Found, keys: ReadonlyMap<string, string>): Promise<StoredDocument> {
-  const { codec, damaged } = reader
-  const key = row.name
-  const name = keys.get(key) ?? key
-  const record = { ...readRecord(reader, row, updates), name }
-  const whole = await decodeAll(updates, codec.update, (update, reason) => {
-    damaged({ name: key, part: { writer: update.writer, n: update.n }, bytes: rawBytes(update), reason })
-  })
-  const part = { snapshotRevision: record.snapshotRevision }
-  const [state = null] = await decodeAll(snapshot === undefined ? [] : [snapshot], codec.snapshot, (one, reason) => {
-    damaged({ name: key, part, bytes: rawBytes(one), reason })
-  })
-  return { record, snapshot: state, updates: whole }
 }
 
 /** The record under its key, or what can be salvaged of it. */

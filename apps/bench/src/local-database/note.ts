@@ -25,7 +25,7 @@ export function seedDocuments(count: number): SeedDocument[] {
     doc.clientID = n + 1
     const word = (i: number): string => words[(n * 7 + i * 13 + ((n * i) % 5)) % words.length] as string
     Note.initialise(doc, { title: `${word(1)} ${word(2)} ${n}`, place: `${word(3)} ${word(4)}` }, { user: 'ann' })
-    doc.getText('body').insert(0, Array.from({ length: 100 }, (_, i) => word(i)).join(' '))
+    doc.getText('body').insert(0, Array.from({ length: 150 }, (_, i) => word(i)).join(' '))
     return { id, update: Y.encodeStateAsUpdate(doc), row: Note.row(doc) }
   })
 }
