@@ -1,14 +1,15 @@
 /**
  * What the leading tab does when nobody waits: rows of documents that changed elsewhere are projected
- * anew, and long update logs are compacted.
+ * anew, those on the screen first and then those that changed last, and long logs are compacted.
  *
  * It works in slices with a turn of the event loop between them, and on one document's bytes at a time,
  * so that typing is never held up by a large catch-up.
  */
 import { type Clock, guarded, toTidemarkError } from '@tidemark/base'
-import type { LocalStore, Row, RowWrite, StoredDocument, StoredUpdate } from '@tidemark/store'
-import { applyState, compactState } from '@tidemark/updates'
+import type { LocalStore, Row, RowWrite, StoredDocument } from '@tidemark/store'
 import * as Y from 'yjs'
+import type { Compactor } from './compactor.ts'
+import { applyStored, withoutDamage } from './damage.ts'
 import type { Documents } from './documents.ts'
 import type { RowAt } from './tabs.ts'
 
@@ -16,17 +17,21 @@ export interface BackgroundOptions {
   readonly store: LocalStore
   readonly clock: Clock
   readonly documents: Documents
+  readonly compactor: Compactor
+  /** Names of the documents whose rows somebody looks at. */
+  readonly onScreen: () => readonly string[]
   readonly project: (name: string, doc: Y.Doc) => Row | null
   readonly refreshed: (rows: readonly RowAt[]) => void
 }
 
 export const backgroundLimits = {
-  /** Documents whose rows are projected before others get a turn. */
+  /** Documents whose rows are projected before others get a turn, and for how long at most. */
   slice: 16,
+  sliceMs: 8,
+  /** Documents on the screen that are looked after first. */
+  onScreen: 256,
   /** Pause before rows are projected, so that a burst of changes is projected once. */
   delayMs: 100,
-  /** Stored updates of a document above which its acknowledged ones are compacted. */
-  compactUpdates: 500,
   retryMs: 5_000,
 } as const
 
@@ -36,9 +41,12 @@ export class Background {
   readonly #unknown = new Set<string>()
   /** By document the revision at which it was last projected from memory: whose row is behind even so, memory has missed something. */
   readonly #fromMemory = new Map<string, number>()
+  /** Whether rows on the screen may be behind; asking costs a look at each of them. */
+  #isScreenDue = true
   #cancel: () => void = () => {}
   #isWaiting = false
   #isRunning = false
+  #isCompacting = false
   #isClosed = false
 
   constructor(options: BackgroundOptions) {
@@ -47,6 +55,11 @@ export class Background {
 
   /** Rows may be behind. */
   wake(delayMs: number = backgroundLimits.delayMs): void {
+    this.#isScreenDue = true
+    this.#schedule(delayMs)
+  }
+
+  #schedule(delayMs: number): void {
     if (this.#isWaiting || this.#isClosed) return
     this.#isWaiting = true
     this.#cancel = this.#options.clock.schedule(delayMs, () => {
@@ -57,6 +70,7 @@ export class Background {
 
   close(): void {
     this.#isClosed = true
+    this.#options.compactor.close()
     this.#cancel()
   }
 
@@ -65,7 +79,8 @@ export class Background {
     this.#isRunning = true
     try {
       const isMore = (await this.#refresh()) || (!this.#isClosed && (await this.#options.store.tidy?.()) === true)
-      if (isMore) this.wake(0)
+      if (isMore) this.#schedule(0)
+      else this.#compact()
     } catch (error) {
       // The store's status shows it; rows stay marked as behind until this succeeds.
       if (toTidemarkError(error, 'store/failed').code !== 'store/closed') this.wake(backgroundLimits.retryMs)
@@ -74,32 +89,61 @@ export class Background {
     }
   }
 
+  /** Goes on beside the rows, which are not to wait for a quiet moment. */
+  #compact(): void {
+    if (this.#isCompacting || this.#isClosed) return
+    this.#isCompacting = true
+    this.#options.compactor
+      .run()
+      .catch((error: unknown) => {
+        if (toTidemarkError(error, 'store/failed').code !== 'store/closed') this.wake(backgroundLimits.retryMs)
+      })
+      .finally(() => {
+        this.#isCompacting = false
+      })
+  }
+
   /** Projects one slice; true when there is more. */
   async #refresh(): Promise<boolean> {
-    const { store, documents } = this.#options
-    const behind = (await store.rowsBehind(this.#unknown.size + backgroundLimits.slice)).filter((name) => !this.#unknown.has(name))
+    const { store, documents, clock } = this.#options
+    const behind = await this.#nextBehind()
     if (behind.length === 0 || this.#isClosed) {
       this.#fromMemory.clear()
       return false
     }
     const stored = await store.load(behind.filter((name) => !this.#isCurrent(name)))
     const rows: RowWrite[] = []
+    const untilMs = clock.monotonic() + backgroundLimits.sliceMs
     for (const name of behind) {
+      // What does not fit comes with the next slice.
+      if (rows.length > 0 && clock.monotonic() > untilMs) break
       const document = documents.get(name)
       const bytes = stored.get(name)
       // Closed while others were read: what memory held is in the store, which is asked next time.
       if (bytes === undefined && document === undefined) continue
       if (bytes === undefined) this.#fromMemory.set(name, document?.known ?? 0)
       else if (document !== undefined && document.known < bytes.record.revision) documents.reload(document)
-      const row = bytes === undefined ? (document?.row() ?? null) : this.#project(bytes)
+      const row = bytes === undefined ? (document?.row() ?? null) : await this.#project(bytes)
       if (row === null) this.#unknown.add(name)
       else rows.push({ ...row, name, reflects: bytes?.record.revision ?? document?.known ?? 0 })
     }
     if (this.#isClosed) return false
     if (rows.length > 0) await store.commit({ rows })
     this.#options.refreshed(rows.map(({ type, id, value, reflects }) => ({ row: { type, id, value }, revision: reflects })))
-    for (const one of stored.values()) await this.compactIfLong(one)
     return true
+  }
+
+  async #nextBehind(): Promise<readonly string[]> {
+    const { store, onScreen } = this.#options
+    const isKnown = (name: string): boolean => !this.#unknown.has(name)
+    const seen = this.#isScreenDue ? onScreen().filter(isKnown).slice(0, backgroundLimits.onScreen) : []
+    this.#isScreenDue = false
+    const first = seen.length === 0 ? [] : await store.rowsBehind(backgroundLimits.slice, seen)
+    if (first.length > 0) {
+      this.#isScreenDue = true
+      return first
+    }
+    return (await store.rowsBehind(this.#unknown.size + backgroundLimits.slice)).filter(isKnown)
   }
 
   /** A document that is open and not waiting for anything is projected from memory, once for each revision; then the store is asked. */
@@ -108,30 +152,22 @@ export class Background {
     return document?.isCurrent === true && document.known > (this.#fromMemory.get(name) ?? -1)
   }
 
-  #project({ record, snapshot, updates }: StoredDocument): Row | null {
-    const doc = new Y.Doc({ guid: record.name, gc: true })
+  /** The row that the bytes give; null for a type that this build does not know, or while its damage is taken out. */
+  async #project(stored: StoredDocument): Promise<Row | null> {
+    const { name } = stored.record
+    const doc = new Y.Doc({ guid: name, gc: true })
+    try {
+      applyStored(doc, stored, null)
+    } catch {
+      const rest = await withoutDamage(this.#options.store, stored)
+      return rest === null ? null : await this.#project(rest)
+    } finally {
+      doc.destroy()
+    }
     let row: Row | null = null
     guarded(() => {
-      Y.transact(doc, () => {
-        if (snapshot !== null) applyState(doc, snapshot, null)
-        for (const update of updates) Y.applyUpdate(doc, update.bytes)
-      })
-      row = this.#options.project(record.name, doc)
+      row = this.#options.project(name, doc)
     })
-    doc.destroy()
     return row
-  }
-
-  /** Folds what the relay has acknowledged into the snapshot; pending updates stay as they were committed. */
-  async compactIfLong({ record, snapshot, updates }: StoredDocument): Promise<void> {
-    if (updates.length < backgroundLimits.compactUpdates || record.carry || this.#isClosed) return
-    const isPending = ({ writer, n, origin }: StoredUpdate): boolean =>
-      origin === 'local' && n >= (record.pending[writer]?.from ?? Number.POSITIVE_INFINITY)
-    const settled = updates.filter((update) => !isPending(update))
-    if (settled.length < backgroundLimits.compactUpdates / 2) return
-    const all = settled.map((update) => update.bytes)
-    const state = compactState(snapshot, all)
-    const replaces = settled.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.byteLength }))
-    await this.#options.store.commit({ snapshots: [{ name: record.name, ...state, follows: record.snapshotRevision, replaces }] })
   }
 }

@@ -9,7 +9,15 @@ import type { Connect } from '@tidemark/protocol'
 import type { Channel, Lifecycle, Locks, Platform } from './platform.ts'
 
 export function browserPlatform(): Platform {
-  return { clock: systemClock, random: systemRandom, connect: connectWebSocket, locks: webLocks, lifecycle: windowLifecycle, openChannel }
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    connect: connectWebSocket,
+    locks: webLocks,
+    lifecycle: windowLifecycle,
+    openChannel,
+    whenIdle,
+  }
 }
 
 const connectWebSocket: Connect = (url, handlers) => {
@@ -72,6 +80,12 @@ const windowLifecycle: Lifecycle = {
       globalThis.document?.removeEventListener('visibilitychange', visible)
     }
   },
+}
+
+/** Safari has no idle callbacks. */
+function whenIdle(run: () => void, atMostMs: number): void {
+  if (typeof requestIdleCallback === 'function') requestIdleCallback(() => run(), { timeout: atMostMs })
+  else setTimeout(run)
 }
 
 function openChannel(name: string, listener: (message: unknown) => void): Channel {

@@ -3,7 +3,8 @@
  * dropped when nobody uses them and everything they hold is saved.
  */
 import { type Clock, guarded, reportUncaught, TidemarkError, toTidemarkError } from '@tidemark/base'
-import type { LocalStore, StoredUpdate } from '@tidemark/store'
+import type { LocalStore, StoredDocument, StoredUpdate } from '@tidemark/store'
+import { withoutDamage } from './damage.ts'
 import { LoadQueue } from './load-queue.ts'
 import { OpenDocument, type OpenDocumentOptions } from './open-document.ts'
 import type { StoredDocuments } from './stored.ts'
@@ -109,6 +110,18 @@ export class Documents {
     document.close()
   }
 
+  /** What cannot be read of it is quarantined, and the rest opens. */
+  async #hydrated(stored: StoredDocument): Promise<OpenDocument> {
+    const { name } = stored.record
+    try {
+      return new OpenDocument({ ...this.#options, name, stored })
+    } catch (error) {
+      const rest = await withoutDamage(this.#options.store, stored)
+      if (rest === null) throw toTidemarkError(error, 'updates/invalid')
+      return await this.#hydrated(rest)
+    }
+  }
+
   #load(name: string): Promise<OpenDocument> {
     const loading = this.#loading.get(name) ?? this.#read(name).finally(() => this.#loading.delete(name))
     this.#loading.set(name, loading)
@@ -123,7 +136,9 @@ export class Documents {
       const existing = this.#open.get(name)
       if (existing !== undefined) return existing
       if (stored === undefined) throw new TidemarkError('client/not-found', `no document ${name} on this device`)
-      const document = new OpenDocument({ ...this.#options, name, stored })
+      const document = await this.#hydrated(stored)
+      const other = this.#open.get(name)
+      if (other !== undefined) return other
       for (const { updates, revision } of missed) if (!document.include(updates, revision)) this.reload(document)
       this.#open.set(name, document)
       return document

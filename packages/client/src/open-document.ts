@@ -4,12 +4,13 @@
  * Invariants
  * 1. Every update of the `Y.Doc` that does not come from the store goes to the saver.
  * 2. `known` is the revision of the store that memory includes without gaps; a gap is closed by loading again.
- * 3. Our listener on the `Y.Doc` never throws: an exception there would disable the document for good.
+ * 3. No listener on the `Y.Doc` throws, neither ours nor the app's: an exception there would disable the document for good.
  */
 import { createListeners, guarded, type Listeners, type Random, randomClientId } from '@tidemark/base'
 import type { Row, StoredDocument, StoredUpdate } from '@tidemark/store'
-import { applyState } from '@tidemark/updates'
 import * as Y from 'yjs'
+import { applyStored } from './damage.ts'
+import { guardListeners } from './guarded-doc.ts'
 import type { SavedDocument, StoredAt } from './saver.ts'
 
 /** Origins of the transactions that bring stored updates into a document. */
@@ -49,6 +50,7 @@ export class OpenDocument implements SavedDocument {
     // The id is new for each life of the document in memory and never stored: two that share one lose values.
     this.doc = new Y.Doc({ guid: options.name, gc: true })
     this.doc.clientID = randomClientId(options.random)
+    guardListeners(this.doc)
     if (stored !== undefined) this.load(stored)
     // From here on: Yjs encodes each transaction again for whoever listens, and what was just read is stored already.
     this.doc.on('update', (bytes: Uint8Array, origin: unknown) => guarded(() => this.#updated(bytes, origin)))
@@ -74,16 +76,8 @@ export class OpenDocument implements SavedDocument {
 
   /** Brings in what the store has; safe to repeat. */
   load(stored: StoredDocument): void {
-    const { snapshot, updates, record } = stored
-    Y.transact(
-      this.doc,
-      () => {
-        if (snapshot !== null) applyState(this.doc, snapshot, origins.loaded)
-        for (const update of updates) Y.applyUpdate(this.doc, update.bytes, origins.loaded)
-      },
-      origins.loaded,
-      false,
-    )
+    const { record } = stored
+    applyStored(this.doc, stored, origins.loaded)
     this.#known = Math.max(this.#known, record.revision)
     this.#newest = Math.max(this.#newest, this.#known)
   }

@@ -34,5 +34,7 @@ export interface Platform {
   readonly connect: Connect
   readonly locks: Locks
   readonly lifecycle: Lifecycle
+  /** Calls `run` when nobody types and nothing is to be drawn, or after `atMostMs`; at once in a later turn where it is left out. */
+  readonly whenIdle?: (run: () => void, atMostMs: number) => void
   openChannel(name: string, listener: (message: unknown) => void): Channel
 }

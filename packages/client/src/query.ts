@@ -35,8 +35,8 @@ export interface Query<V> extends Observable<readonly EntityRow<V>[]> {
   close(): void
 }
 
-export function createQuery<V>(table: RowTable, options: QueryOptions<V>): Query<V> {
-  return new LiveQuery<V>(table, options)
+export function createQuery<V>(table: RowTable, options: QueryOptions<V>, closed: () => void = () => {}): Query<V> {
+  return new LiveQuery<V>(table, options, closed)
 }
 
 class LiveQuery<V> implements Query<V> {
@@ -47,12 +47,14 @@ class LiveQuery<V> implements Query<V> {
   readonly #options: QueryOptions<V>
   readonly #told = createListeners<void>()
   readonly #unsubscribe: () => void
+  readonly #closed: () => void
   #sorted: EntityRow<V>[]
   #result: readonly EntityRow<V>[]
   #toldResult: readonly EntityRow<V>[]
   #isStale = false
 
-  constructor(table: RowTable, options: QueryOptions<V>) {
+  constructor(table: RowTable, options: QueryOptions<V>, closed: () => void) {
+    this.#closed = closed
     this.#table = table
     this.#options = options
     this.#sorted = table
@@ -78,6 +80,7 @@ class LiveQuery<V> implements Query<V> {
 
   close(): void {
     this.#unsubscribe()
+    this.#closed()
   }
 
   #changed({ before, after }: RowChange): void {

@@ -15,7 +15,8 @@ import {
 } from '@tidemark/schema'
 import type { Json, LocalStore, Row } from '@tidemark/store'
 import type * as Y from 'yjs'
-import { Background } from './background.ts'
+import { Background, backgroundLimits } from './background.ts'
+import { Compactor } from './compactor.ts'
 import { Documents } from './documents.ts'
 import { createEntity, type Entity } from './entity.ts'
 import type { OpenDocument } from './open-document.ts'
@@ -37,6 +38,9 @@ export interface SessionOptions extends Omit<SpaceOptions, 'store'> {
   readonly replica: string
 }
 
+/** How long compaction waits for a quiet moment at most. */
+const idleAtMostMs = 30_000
+
 export async function createSession(options: SessionOptions): Promise<Space> {
   const { values } = await options.store.state()
   return new Session(options, typeof values.clockOffsetMs === 'number' ? values.clockOffsetMs : 0)
@@ -50,6 +54,8 @@ class Session implements Space {
   readonly #definitions: ReadonlyMap<string, EntityDefinition>
   readonly #documents: Documents
   readonly #attached = new WeakMap<OpenDocument, AttachedEntity>()
+  /** Queries that somebody follows: their rows are looked after first. */
+  readonly #queries = new Set<Query<unknown>>()
   readonly #followed = new WeakSet<OpenDocument>()
   readonly #tables = new Map<string, RowTable>()
   readonly #saver: Saver
@@ -80,8 +86,11 @@ class Session implements Space {
       save: (document, bytes) => this.#saver.add(document, bytes),
       project: (doc) => this.#project(doc.guid, doc),
     })
+    const channel = `${encodeURIComponent(options.user.id)}:${encodeURIComponent(options.name)}`
     this.#background = new Background({
       store,
+      compactor: this.#createCompactor(`tidemark-compact:${channel}`),
+      onScreen: () => this.#onScreen(),
       clock,
       documents: this.#documents,
       project: (name, doc) => this.#project(name, doc),
@@ -97,7 +106,7 @@ class Session implements Space {
     })
     this.#tabs = joinTabs({
       platform,
-      name: `tidemark:${encodeURIComponent(options.user.id)}:${encodeURIComponent(options.name)}`,
+      name: `tidemark:${channel}`,
       message: (message) => this.#heard(message),
       lead: () => {
         this.sync.lead()
@@ -151,7 +160,9 @@ class Session implements Space {
 
   query<F extends Fields>(entity: EntityDefinition<F>, options: QueryOptions<RowValue<F>> = {}): Query<RowValue<F>> {
     this.#check(entity)
-    return createQuery<RowValue<F>>(this.#table(entity.type), options)
+    const query = createQuery<RowValue<F>>(this.#table(entity.type), options, () => this.#queries.delete(query))
+    this.#queries.add(query)
+    return query
   }
 
   async lock(): Promise<void> {
@@ -227,6 +238,21 @@ class Session implements Space {
     // Projecting costs; where nobody lists the type nobody sees it.
     const row = table === undefined ? null : document.row()
     if (row !== null) table?.put(row, document.known)
+  }
+
+  #createCompactor(lock: string): Compactor {
+    const { store, platform, relay } = this.#options
+    const idle = (): Promise<void> =>
+      new Promise((resolve) => {
+        if (platform.whenIdle === undefined) platform.clock.schedule(0, resolve)
+        else platform.whenIdle(resolve, idleAtMostMs)
+      })
+    return new Compactor({ store, locks: platform.locks, lock, hasRelay: relay !== undefined, idle })
+  }
+
+  #onScreen(): readonly string[] {
+    const rows = [...this.#queries].flatMap((query) => query.rows.slice(0, backgroundLimits.onScreen))
+    return [...new Set(rows.map(({ type, id }) => `${type}/${id}`))]
   }
 
   #table(type: string): RowTable {
