@@ -108,7 +108,7 @@ export class OpenDocument implements SavedDocument {
     return true
   }
 
-  /** Runs `write` and gives the promises of what it stored; `[]` when it changed nothing. */
+  /** Runs `write` and gives the promises of what it stored, also within writes inside of it; `[]` when it changed nothing. */
   collect(write: () => void): Promise<StoredAt>[] {
     const outer = this.#collecting
     const collected: Promise<StoredAt>[] = []
@@ -117,6 +117,7 @@ export class OpenDocument implements SavedDocument {
       write()
     } finally {
       this.#collecting = outer
+      outer?.push(...collected)
     }
     return collected
   }

@@ -1,39 +1,78 @@
 /**
  * Which kinds of action met which kinds of fault, so that a fault that never bites shows.
  *
- * A pair is hit when the action happens while the fault is active, or shortly after a fault of a moment.
+ * A pair is hit when the action really did something on a device within a few seconds of a moment in which the fault
+ * really changed what happened to that device or to the relay: a commit that failed, a message that was held, a
+ * connection that broke. A fault that found nothing to disturb does not count.
  */
 export interface CoverageReport {
+  /** How often each fault bit; how often each action did something. */
   readonly faults: Readonly<Record<string, number>>
   readonly actions: Readonly<Record<string, number>>
   /** `fault action` → how often. */
   readonly pairs: Readonly<Record<string, number>>
+  /** How many seeds had the fault on, and in how many of them it never bit. */
+  readonly drawn: Readonly<Record<string, number>>
+  readonly idle: Readonly<Record<string, number>>
 }
 
-/** For how long a fault of a moment counts as active. */
-const momentMs = 5_000
+/** How far apart an action and the bite of a fault may be. */
+const windowMs = 5_000
+/** Bites of one fault at one place that come closer than this are one. */
+const restMs = 500
+
+/** What happens to the relay happens to everybody. */
+export const everybody = '*'
+
+interface Done {
+  readonly verb: string
+  readonly device: string
+  readonly atMs: number
+}
 
 export class Coverage {
   readonly #faults = new Map<string, number>()
   readonly #actions = new Map<string, number>()
   readonly #pairs = new Map<string, number>()
-  readonly #activeUntilMs = new Map<string, number>()
+  /** `fault` → place → until when it was last felt there. */
+  readonly #felt = new Map<string, Map<string, number>>()
+  readonly #drawn: Iterable<string>
+  #recent: Done[] = []
 
-  fault(name: string, nowMs: number, forMs: number): void {
-    add(this.#faults, name)
-    this.#activeUntilMs.set(name, Math.max(this.#activeUntilMs.get(name) ?? 0, nowMs + Math.max(forMs, momentMs)))
+  constructor(drawn: Iterable<string>) {
+    this.#drawn = drawn
   }
 
-  action(name: string, nowMs: number): void {
-    add(this.#actions, name)
-    for (const [fault, untilMs] of this.#activeUntilMs) if (untilMs >= nowMs) add(this.#pairs, `${fault} ${name}`)
+  /** The fault changes what happens to a device now, and goes on doing so for `forMs`. */
+  bit(fault: string, device: string, nowMs: number, forMs = 0): void {
+    const places = this.#felt.get(fault) ?? new Map<string, number>()
+    this.#felt.set(fault, places)
+    const before = places.get(device) ?? Number.NEGATIVE_INFINITY
+    places.set(device, Math.max(before, nowMs + forMs))
+    if (nowMs < before + restMs) return
+    add(this.#faults, fault)
+    this.#recent = this.#recent.filter(({ atMs }) => atMs >= nowMs - windowMs)
+    for (const done of this.#recent) if (device === everybody || device === done.device) add(this.#pairs, `${fault} ${done.verb}`)
+  }
+
+  /** An action did something. */
+  did(verb: string, device: string, nowMs: number): void {
+    add(this.#actions, verb)
+    for (const [fault, places] of this.#felt) {
+      const untilMs = Math.max(places.get(device) ?? Number.NEGATIVE_INFINITY, places.get(everybody) ?? Number.NEGATIVE_INFINITY)
+      if (untilMs >= nowMs - windowMs) add(this.#pairs, `${fault} ${verb}`)
+    }
+    this.#recent.push({ verb, device, atMs: nowMs })
   }
 
   report(): CoverageReport {
+    const drawn = [...this.#drawn]
     return {
       faults: Object.fromEntries(this.#faults),
       actions: Object.fromEntries(this.#actions),
       pairs: Object.fromEntries(this.#pairs),
+      drawn: Object.fromEntries(drawn.map((name) => [name, 1])),
+      idle: Object.fromEntries(drawn.filter((name) => !this.#faults.has(name)).map((name) => [name, 1])),
     }
   }
 }
@@ -51,5 +90,7 @@ export function sumCoverage(reports: readonly CoverageReport[]): CoverageReport 
     faults: sum(reports.map((one) => one.faults)),
     actions: sum(reports.map((one) => one.actions)),
     pairs: sum(reports.map((one) => one.pairs)),
+    drawn: sum(reports.map((one) => one.drawn)),
+    idle: sum(reports.map((one) => one.idle)),
   }
 }

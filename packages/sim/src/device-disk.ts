@@ -13,6 +13,7 @@ import { type DelayedStoreOptions, delayedStore } from './delayed-store.ts'
 import type { Dice } from './dice.ts'
 import type { Life } from './life.ts'
 import { Mirror } from './mirror.ts'
+import type { FaultName } from './profile.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 export type Tables = ReturnType<MemoryDatabase['tables']>
@@ -40,7 +41,12 @@ export interface DeviceDiskOptions {
   /** Shows each update that came from the relay, as it is stored. */
   readonly received: (name: string, ranges: Ranges) => void
   readonly stored: (transaction: readonly Write[]) => void
+  /** Called when a fault changes what happens to this disk. */
+  readonly bit: (fault: FaultName) => void
 }
+
+/** A transaction that takes longer than this is slow. */
+const slowMs = 10
 
 /** A power cut takes nothing that is older than this. */
 export const flushedAfterMs = 3_000
@@ -116,7 +122,9 @@ export class DeviceDisk {
 
   #delayMs(): number {
     const { minDelayMs, maxDelayMs } = this.state
-    return this.#options.dice.between(minDelayMs, maxDelayMs)
+    const delayMs = this.#options.dice.between(minDelayMs, maxDelayMs)
+    if (delayMs > slowMs) this.#options.bit('slow-disk')
+    return delayMs
   }
 
   async #beforeCommit(life: Life): Promise<void> {
@@ -130,12 +138,18 @@ export class DeviceDisk {
       mine.add(complete)
       life.schedule(this.#delayMs(), complete)
     })
-    if (this.state.isFull) throw new TidemarkError('store/full', 'the simulated disk is full')
-    if (this.state.failNext > 0) {
-      this.state.failNext--
-      throw new TidemarkError('store/failed', 'the simulated disk failed')
+    const { state } = this
+    if (state.isFull) this.#refuse('disk-full', 'store/full', 'the simulated disk is full')
+    if (state.failNext > 0) {
+      state.failNext--
+      this.#refuse('disk-fails', 'store/failed', 'the simulated disk failed')
     }
-    if (this.#options.dice.chance(this.state.failure)) throw new TidemarkError('store/failed', 'the simulated disk failed')
+    if (this.#options.dice.chance(state.failure)) this.#refuse('flaky-disk', 'store/failed', 'the simulated disk failed')
+  }
+
+  #refuse(fault: FaultName, code: 'store/full' | 'store/failed', message: string): never {
+    this.#options.bit(fault)
+    throw new TidemarkError(code, message)
   }
 
   /** The tables with a journal; of tables that were given up nothing counts any more. */

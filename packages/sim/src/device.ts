@@ -4,12 +4,14 @@
 import { type Entity, type EntityRow, openSpace, type Query, type Space } from '@tidemark/client'
 import type { EntityDefinition, Fields } from '@tidemark/schema'
 import type { LocalStore } from '@tidemark/store'
+import type { Form } from './actions/fields.ts'
 import { Browser } from './browser.ts'
 import type { Ranges } from './contents.ts'
 import { DeviceDisk, type DiskState, type Write } from './device-disk.ts'
 import { type Dice, seededDice } from './dice.ts'
 import { Life } from './life.ts'
 import type { Connect, Network } from './network.ts'
+import type { FaultName } from './profile.ts'
 import { spaceName } from './relay-host.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -35,6 +37,7 @@ export interface DeviceOptions {
   readonly stored: (device: string, writes: readonly Write[]) => void
   readonly opened: (tab: Tab) => void
   readonly died: (tab: Tab) => void
+  readonly bit: (fault: FaultName, device: string) => void
   readonly failed: (what: string, error: unknown) => void
 }
 
@@ -49,6 +52,9 @@ export interface Tab {
   space: Space | null
   /** Open entities by document name. */
   readonly entities: Map<string, Entity<Fields>>
+  /** Forms that a person has open, by document name. */
+  readonly forms: Map<string, Form>
+  /** Lists on the screen, by type and listing. */
   readonly queries: Map<string, Query<unknown>>
   isClosing: boolean
 }
@@ -61,6 +67,8 @@ export class Device {
   readonly browser: Browser
   /** How far this device's clock is ahead of the true time. */
   skewMs = 0
+  /** How often somebody asked to try again what was refused. */
+  retries = 0
   readonly #options: DeviceOptions
   readonly #tabs = new Map<number, Tab>()
   #lives = 0
@@ -76,6 +84,7 @@ export class Device {
         dice: seededDice(seed, `disk ${name}`),
         received: (document, ranges) => options.received(name, document, ranges),
         stored: (writes) => options.stored(name, writes),
+        bit: (fault) => options.bit(fault, name),
       },
       disk,
     )
@@ -94,7 +103,17 @@ export class Device {
     const { time, trace, entities, ports, opened, failed } = this.#options
     const life = new Life(time, `${this.name}${slot}.${++this.#lives}`)
     const name = `${this.name}${slot}`
-    const tab: Tab = { device: this, slot, name, life, space: null, entities: new Map(), queries: new Map(), isClosing: false }
+    const tab: Tab = {
+      device: this,
+      slot,
+      name,
+      life,
+      space: null,
+      entities: new Map(),
+      forms: new Map(),
+      queries: new Map(),
+      isClosing: false,
+    }
     this.#tabs.set(slot, tab)
     trace.note(time.nowMs, `${life.name} opens`)
     openSpace({

@@ -2,9 +2,11 @@
  * What goes wrong: the verbs of devices and of the relay. Those with a duration undo themselves.
  */
 import type { Json } from '@tidemark/store'
+import { everybody } from './coverage.ts'
 import type { Device } from './device.ts'
 import type { Dice } from './dice.ts'
 import type { Line } from './network.ts'
+import { plainName } from './plain-client.ts'
 import type { FaultName } from './profile.ts'
 import type { World } from './world.ts'
 
@@ -19,10 +21,14 @@ export interface Fault {
   run(world: World, target: FaultTarget, args: readonly Json[]): void
   /** Whether the last argument is how long it lasts. */
   readonly lasts: boolean
+  /** Whether it happens on a line, which the plain page has too. */
+  readonly isOfLine?: boolean
 }
 
-/** The device and slot that a step names; the relay's faults ignore it. */
+/** What a step names; the relay's faults ignore it. */
 export interface FaultTarget {
+  /** The name of a line: a device's, or the plain page's. */
+  readonly line: string
   readonly device: Device
   readonly slot: number
 }
@@ -39,18 +45,18 @@ const lineFault = (name: FaultName, change: (line: Line, args: readonly Json[]) 
   target: 'device',
   lasts: true,
   draw: (_world, dice) => (name === 'partition' ? [dice.pick(['in', 'out', 'both']), aWhile(dice)] : [aWhile(dice)]),
-  run: (world, { device }, args) => {
-    const line = world.network.line(device.name)
+  run: (world, { line: name }, args) => {
+    const line = world.network.line(name)
     change(line, args)
-    world.network.changed(device.name)
+    world.network.changed(name)
     world.later(ms(args.at(-1)), () => {
       repair(line)
-      world.network.changed(device.name)
+      world.network.changed(name)
     })
   },
 })
 
-const partition = lineFault(
+const partition: Fault = lineFault(
   'partition',
   (line, [way]) => {
     line.isStalledIn ||= way !== 'out'
@@ -68,13 +74,14 @@ const offline: Fault = {
   target: 'device',
   lasts: true,
   draw: (_world, dice) => [dice.chance(0.5), aWhile(dice)],
-  run: (world, { device }, [isTold, forMs]) => {
-    const line = world.network.line(device.name)
+  run: (world, { line: name, device }, [isTold, forMs]) => {
+    const line = world.network.line(name)
     const turn = (isUp: boolean): void => {
       line.isUp = isUp
-      world.network.changed(device.name)
-      if (isTold === true) device.browser.tell(isUp ? 'online' : 'offline')
+      world.network.changed(name)
+      if (isTold === true && name === device.name) device.browser.tell(isUp ? 'online' : 'offline')
     }
+    if (line.isUp) world.coverage.bit('offline', name, world.time.nowMs, ms(forMs))
     turn(false)
     world.later(ms(forMs), () => turn(true))
   },
@@ -100,19 +107,20 @@ const deviceFaults: readonly Fault[] = [
     'cut',
     'device',
     () => [],
-    (world, { device }) => world.network.cut(device.name),
+    (world, { line }) => world.network.cut(line),
   ),
   moment(
     'half-open',
     'device',
     () => [],
-    (world, { device }) => world.network.blackHole(device.name),
+    (world, { line }) => world.network.blackHole(line),
   ),
   moment(
     'crash-tab',
     'tab',
     (_world, dice) => [soon(dice)],
     (world, { device, slot }, [backMs]) => {
+      if (device.tab(slot) !== undefined) world.coverage.bit('crash-tab', device.name, world.time.nowMs)
       device.crashTab(slot)
       reopen(world, device, slot, backMs)
     },
@@ -123,6 +131,7 @@ const deviceFaults: readonly Fault[] = [
     'device',
     (_world, dice) => [soon(dice)],
     (world, { device }, [backMs]) => {
+      if (device.tabs.length > 0) world.coverage.bit('power-cut', device.name, world.time.nowMs)
       device.cutPower()
       reopen(world, device, 1, backMs)
     },
@@ -132,6 +141,7 @@ const deviceFaults: readonly Fault[] = [
     'device',
     (_world, dice) => [soon(dice)],
     (world, { device }, [backMs]) => {
+      if (device.disk.transactions > 0) world.coverage.bit('evict', device.name, world.time.nowMs)
       device.rewind(0)
       reopen(world, device, 1, backMs)
     },
@@ -141,6 +151,7 @@ const deviceFaults: readonly Fault[] = [
     'device',
     (_world, dice) => [dice.below(100), soon(dice)],
     (world, { device }, [percent, backMs]) => {
+      if (device.disk.transactions > 0) world.coverage.bit('old-device', device.name, world.time.nowMs)
       device.rewind(Math.floor((device.disk.transactions * ms(percent)) / 100))
       reopen(world, device, 1, backMs)
     },
@@ -171,7 +182,8 @@ const deviceFaults: readonly Fault[] = [
     'clock-jump',
     'device',
     (_world, dice) => [dice.pick([-86_400_000, -60_000, 60_000, 3_600_000, 86_400_000])],
-    (_world, { device }, [by]) => {
+    (world, { device }, [by]) => {
+      world.coverage.bit('clock-jump', device.name, world.time.nowMs)
       device.skewMs += ms(by)
     },
   ),
@@ -180,6 +192,7 @@ const deviceFaults: readonly Fault[] = [
 
 function freeze(world: World, { device, slot }: FaultTarget, [forMs]: readonly Json[]): void {
   const tab = device.tab(slot)
+  if (tab !== undefined) world.coverage.bit('freeze', device.name, world.time.nowMs, ms(forMs))
   tab?.life.freeze()
   world.later(ms(forMs), () => {
     if (tab?.life.isFrozen !== true) return
@@ -194,10 +207,14 @@ function readOnly(world: World, { device }: FaultTarget, [forMs]: readonly Json[
     world.relay.setReadOnly(device.name, isReadOnly)
     world.network.cut(device.name)
   }
+  world.coverage.bit('read-only', device.name, world.time.nowMs, ms(forMs))
   turn(true)
   world.later(ms(forMs), () => {
     turn(false)
-    world.later(2_000, () => device.tabs[0]?.space?.sync.retryNow())
+    world.later(2_000, () => {
+      world.retried(device)
+      device.tabs[0]?.space?.sync.retryNow()
+    })
   })
 }
 
@@ -207,6 +224,7 @@ const relayFaults: readonly Fault[] = [
     'relay',
     (_world, dice) => [soon(dice)],
     (world, _target, [downMs]) => {
+      if (world.relay.isUp) world.coverage.bit('relay-kill', everybody, world.time.nowMs)
       world.relay.kill()
       world.relay.startAfter(ms(downMs))
     },
@@ -216,6 +234,7 @@ const relayFaults: readonly Fault[] = [
     'relay',
     (_world, dice) => [soon(dice)],
     (world, _target, [downMs]) => {
+      if (world.relay.isUp) world.coverage.bit('relay-stop', everybody, world.time.nowMs)
       world.relay.stop()
       world.relay.startAfter(ms(downMs) + 20_000)
     },
@@ -263,7 +282,10 @@ const relayFaults: readonly Fault[] = [
   ),
 ]
 
-export const faults: readonly Fault[] = [...deviceFaults, ...relayFaults]
+/** Faults of a line, which may as well be the plain page's. */
+const ofLines: ReadonlySet<string> = new Set(['offline', 'partition', 'cut', 'half-open'])
+
+export const faults: readonly Fault[] = [...deviceFaults, ...relayFaults].map((fault) => ({ ...fault, isOfLine: ofLines.has(fault.name) }))
 
 /** Ends every fault that lasts: lines up, disks well, everyone allowed, everyone awake. Clocks stay as wrong as they are. */
 export function heal(world: World): void {
@@ -271,9 +293,11 @@ export function heal(world: World): void {
   world.endFaults()
   Object.assign(relay.state, { minDelayMs: 1, maxDelayMs: 5, failure: 0, failNext: 0, tornNext: 0, crashNextMs: null })
   relay.start()
+  for (const name of [plainName, ...world.devices.map((device) => device.name)]) {
+    Object.assign(world.network.line(name), { ...world.usualLine(), minLatencyMs: 1, maxLatencyMs: 50, loss: 0 })
+    world.network.changed(name)
+  }
   for (const device of world.devices) {
-    Object.assign(world.network.line(device.name), { ...world.usualLine(), minLatencyMs: 1, maxLatencyMs: 50, loss: 0 })
-    world.network.changed(device.name)
     Object.assign(device.disk.state, { minDelayMs: 0, maxDelayMs: 3, failure: 0, failNext: 0, isFull: false })
     if (relay.isReadOnly(device.name)) {
       relay.setReadOnly(device.name, false)

@@ -5,7 +5,7 @@
  * lost only where that is documented: not yet saved when its tab died, not yet flushed at a power cut, and so
  * on; then it is excused, which means that it may be gone and may be there.
  */
-import type { Entity, Space } from '@tidemark/client'
+import { type Entity, type Space, TidemarkError } from '@tidemark/client'
 import type { Json } from '@tidemark/store'
 import * as Y from 'yjs'
 import { type Ranges, rangesOf } from './contents.ts'
@@ -25,6 +25,10 @@ export interface WriteRecord {
   readonly seen: ReadonlyMap<number, number>
   /** Register fields that it set; null when that is not known. */
   fields: Readonly<Record<string, Json>> | null
+  /** The entries that it appended. */
+  readonly appended: readonly Appended[]
+  /** An undo or redo: what it set is not known. */
+  isStep: boolean
   /** Somebody was told that it is in the device's database. */
   isSaved: boolean
   /** Somebody was told that the relay has it. */
@@ -34,10 +38,26 @@ export interface WriteRecord {
   isRefused: boolean
 }
 
+/** An entry as it stands in the update that brought it. */
+export interface Appended {
+  readonly f: string
+  readonly k: string
+  readonly v?: Json
+}
+
 export interface LedgerEvents {
   wrote(write: WriteRecord): void
   saved(write: WriteRecord, how: string): void
   confirmed(write: WriteRecord, how: string): void
+  refused(write: WriteRecord, code: string): void
+}
+
+/** The entries in an update. */
+function appendedBy(update: Uint8Array): Appended[] {
+  return Y.decodeUpdate(update).structs.flatMap((struct) => {
+    if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentAny)) return []
+    return struct.content.arr.filter((one: Appended | null): one is Appended => typeof one?.f === 'string' && typeof one.k === 'string')
+  })
 }
 
 export class Ledger {
@@ -67,22 +87,32 @@ export class Ledger {
     })
   }
 
+  write(id: number): WriteRecord {
+    return this.#writes[id] as WriteRecord
+  }
+
+  /** Says which register fields a write set. */
+  setFields(id: number, fields: Readonly<Record<string, Json>>): void {
+    this.write(id).fields = fields
+  }
+
   /** Notes what `create` wrote before anybody could observe it. */
-  created(tab: Tab, entity: Pick<Entity, 'doc' | 'created'>, fields: Readonly<Record<string, Json>>): void {
+  created(tab: Tab, entity: Pick<Entity, 'doc' | 'created'>, fields: Readonly<Record<string, Json>>): WriteRecord {
     const { doc } = entity
     const write = this.#note(tab, doc.guid, Y.encodeStateAsUpdate(doc), new Map())
     write.fields = fields
     this.observe(tab, entity)
     this.#follow([write], entity.created)
+    return write
   }
 
-  /** Runs a write that gives a receipt, and follows what the receipt says. */
-  receipt(fields: Readonly<Record<string, Json>>, write: () => Receipt): void {
+  /** Runs a write that gives a receipt, follows what the receipt says, and gives what was written. */
+  receipt(write: () => Receipt): readonly WriteRecord[] {
     const first = this.#writes.length
     const receipt = write()
     const made = this.#writes.slice(first)
-    for (const one of made) one.fields = fields
     this.#follow(made, receipt)
+    return made
   }
 
   /** What a status claims about the tab's own writes. */
@@ -102,6 +132,8 @@ export class Ledger {
       tab,
       document,
       ranges: rangesOf(bytes),
+      appended: appendedBy(bytes),
+      isStep: false,
       atMs: this.#nowMs(),
       seen,
       fields: null,
@@ -125,8 +157,13 @@ export class Ledger {
     )
     receipt.confirmed.then(
       () => writes.forEach((write) => void this.#confirmed(write, 'receipt')),
-      () => {
-        for (const write of writes) write.isRefused = true
+      (error: unknown) => {
+        // A space that closes first refuses nothing.
+        if (!(error instanceof TidemarkError) || !error.code.startsWith('relay/')) return
+        for (const write of writes) {
+          write.isRefused = true
+          this.#events.refused(write, error.code)
+        }
       },
     )
   }

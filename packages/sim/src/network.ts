@@ -10,6 +10,7 @@
 import type { Platform } from '@tidemark/client'
 import type { Dice } from './dice.ts'
 import type { Life } from './life.ts'
+import type { FaultName } from './profile.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -34,12 +35,14 @@ export interface Line {
 }
 
 /** Takes a connection at the relay; null while nobody listens. */
-export type Accept = (device: string, socket: Socket) => { readonly handlers: SocketHandlers; readonly life: Life }
+export type Accept = (device: string, socket: Socket, url: string) => { readonly handlers: SocketHandlers; readonly life: Life }
 
 export interface NetworkOptions {
   readonly time: VirtualTime
   readonly dice: Dice
   readonly trace: Trace
+  /** Called when a fault changes what happens on a device's line. */
+  readonly bit: (fault: FaultName, device: string) => void
 }
 
 /** One end of a connection: what happens in its process, until it is told that the connection is over. */
@@ -103,11 +106,11 @@ export class Network {
 
   /** The `connect` port of one tab. */
   connectFor(device: string, life: Life): Connect {
-    return (_url, handlers) => {
+    return (url, handlers) => {
       const line = this.line(device)
       const label = `${life.name}#${++this.#made}`
       const over = (): void => void this.#connections.delete(connection)
-      const connection: Connection = new Connection(this.#options, { device, label, line, client: { life, handlers }, over })
+      const connection: Connection = new Connection(this.#options, { device, url, label, line, client: { life, handlers }, over })
       this.#connections.add(connection)
       connection.dial(() => this.accept)
       return connection.clientSocket
@@ -119,18 +122,27 @@ export class Network {
     const isUp = this.line(device).isUp
     for (const connection of this.#of(device)) {
       if (isUp) connection.resume()
-      else connection.cut('the network is gone')
+      else {
+        connection.cut('the network is gone')
+        this.#options.bit('offline', device)
+      }
     }
   }
 
   /** Breaks the device's connections; both ends are told, each in its time. */
   cut(device: string): void {
-    for (const connection of this.#of(device)) connection.cut('connection reset')
+    for (const connection of this.#of(device)) {
+      connection.cut('connection reset')
+      this.#options.bit('cut', device)
+    }
   }
 
   /** From now on nothing arrives on the device's connections, and nobody is told. */
   blackHole(device: string): void {
-    for (const connection of this.#of(device)) connection.blackHole()
+    for (const connection of this.#of(device)) {
+      connection.blackHole()
+      this.#options.bit('half-open', device)
+    }
   }
 
   /** A tab or relay ended: its operating system resets its connections, or, when the power went, nobody does. */
@@ -147,6 +159,18 @@ export class Network {
   }
 }
 
+interface PipeAbout {
+  readonly isStalled: () => boolean
+  readonly lost: () => void
+  readonly bit: (fault: FaultName) => void
+}
+
+/** After so long the relay's pings have found out a dead line. */
+const pingedMs = 60_000
+
+/** A delay that people notice. */
+const slowMs = 50
+
 /** Delivers in order, in time, and only while it may. */
 class Pipe {
   readonly #options: NetworkOptions
@@ -154,6 +178,7 @@ class Pipe {
   readonly #line: Line
   readonly #isStalled: () => boolean
   readonly #lost: () => void
+  readonly #bit: (fault: FaultName) => void
   readonly #queue: Item[] = []
   #target: End | null = null
   #lastAtMs = 0
@@ -161,8 +186,10 @@ class Pipe {
   #isDead = false
   queuedBytes = 0
 
-  constructor(options: NetworkOptions, label: string, line: Line, isStalled: () => boolean, lost: () => void) {
+  constructor(options: NetworkOptions, label: string, line: Line, about: PipeAbout) {
+    const { isStalled, lost, bit } = about
     this.#options = options
+    this.#bit = bit
     this.#label = label
     this.#line = line
     this.#isStalled = isStalled
@@ -178,8 +205,13 @@ class Pipe {
     if (this.#isDead) return
     const { time, dice } = this.#options
     const { minLatencyMs, maxLatencyMs, rate, loss } = this.#line
-    if (bytes !== null && dice.chance(loss)) return this.#lost()
+    if (bytes !== null && dice.chance(loss)) {
+      this.#bit('loss')
+      return this.#lost()
+    }
+    if (this.#isStalled()) this.#bit('partition')
     const latencyMs = dice.between(minLatencyMs, maxLatencyMs) + (bytes?.length ?? 0) / rate
+    if (latencyMs >= slowMs) this.#bit('latency')
     this.#lastAtMs = Math.max(this.#lastAtMs, time.nowMs + latencyMs)
     this.#queue.push({ bytes: bytes?.slice() ?? null, readyAtMs: this.#lastAtMs, close })
     this.queuedBytes += bytes?.length ?? 0
@@ -224,6 +256,7 @@ class Connection {
   readonly clientSocket: Socket
   readonly #options: NetworkOptions
   readonly #label: string
+  readonly #url: string
   readonly #line: Line
   readonly #client: End
   readonly #up: Pipe
@@ -233,16 +266,21 @@ class Connection {
   #isDead = false
   #knock: () => void = () => {}
 
-  constructor(options: NetworkOptions, made: { device: string; label: string; line: Line; client: Parties; over: () => void }) {
-    const { device, label, line, client } = made
+  constructor(
+    options: NetworkOptions,
+    made: { device: string; url: string; label: string; line: Line; client: Parties; over: () => void },
+  ) {
+    const { device, url, label, line, client } = made
     this.device = device
     this.#options = options
     this.#label = label
+    this.#url = url
     this.#line = line
     this.#over = made.over
     const lost = (): void => this.cut('message lost')
-    this.#up = new Pipe(options, `${label}>`, line, () => line.isStalledOut, lost)
-    this.#down = new Pipe(options, `${label}<`, line, () => line.isStalledIn, lost)
+    const bit = (fault: FaultName): void => options.bit(fault, device)
+    this.#up = new Pipe(options, `${label}>`, line, { isStalled: () => line.isStalledOut, lost, bit })
+    this.#down = new Pipe(options, `${label}<`, line, { isStalled: () => line.isStalledIn, lost, bit })
     this.#client = new End(client.life, client.handlers, () => this.#oneIsDone())
     this.clientSocket = socketOf(this.#up, () => this.#client)
   }
@@ -260,8 +298,11 @@ class Connection {
       if (open === null) this.cut('connection refused')
       else if (!this.#client.isDone) this.#accept(open)
     }
-    if (!this.#line.isUp) this.cut('no network')
-    else time.schedule(dice.between(this.#line.minLatencyMs, this.#line.maxLatencyMs), () => this.#knock())
+    if (this.#line.isStalledOut || this.#line.isStalledIn) this.#options.bit('partition', this.device)
+    if (!this.#line.isUp) {
+      this.cut('no network')
+      this.#options.bit('offline', this.device)
+    } else time.schedule(dice.between(this.#line.minLatencyMs, this.#line.maxLatencyMs), () => this.#knock())
   }
 
   /** The line has changed: what it held may go. */
@@ -287,11 +328,14 @@ class Connection {
     this.#down.kill()
     this.#over()
     this.#options.trace.note(this.#options.time.nowMs, `${this.#label} is dead`)
+    // The relay's socket pings, and is told of a line that does not answer; see the relay's `ws-socket.ts`.
+    const relay = this.#relay
+    relay?.life.schedule(pingedMs, () => relay.close(1006, 'no pong'))
   }
 
   #accept(open: Accept): void {
     const socket = socketOf(this.#down, () => this.#relay)
-    const { handlers, life } = open(this.device, socket)
+    const { handlers, life } = open(this.device, socket, this.#url)
     const relay = new End(life, handlers, () => this.#oneIsDone())
     this.#relay = relay
     relay.open()

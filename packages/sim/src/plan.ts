@@ -5,9 +5,12 @@
  * plan, and a failing one can be shrunk.
  */
 import { type Action, actions, type CustomAction, customAction } from './actions.ts'
+import type { Device } from './device.ts'
 import { type Dice, seededDice } from './dice.ts'
-import { drawPatch } from './entities.ts'
-import { type Fault, faults } from './faults.ts'
+import { drawInit } from './entities.ts'
+import { type Fault, type FaultTarget, faults } from './faults.ts'
+import { carryOutPlain, drawPlainStep } from './plain-actions.ts'
+import { plainName } from './plain-client.ts'
 import type { Step } from './step.ts'
 import type { World } from './world.ts'
 
@@ -27,7 +30,7 @@ export function drawPlan(world: World, verbs: Verbs, count: number): Step[] {
   const dice = seededDice(world.options.seed, 'plan')
   const steps: Step[] = []
   for (const document of world.documents) {
-    const init = drawPatch(world.entityOf(document), dice, true)
+    const init = drawInit(world.entityOf(document), dice)
     steps.push({ afterMs: dice.between(0, 500), who: drawTab(world, dice, true), verb: 'create', args: [document, init] })
   }
   const drawable = verbs.faults.filter(({ name }) => world.options.profile.faults.has(name))
@@ -59,6 +62,10 @@ function drawTab(world: World, dice: Dice, isFirst = false): string {
 
 function drawAction(world: World, list: readonly Action[], dice: Dice): Step | null {
   // A second or third tab has to be opened before anyone works in it.
+  if (dice.chance(0.05)) {
+    const step = drawPlainStep(world, dice)
+    if (step !== null) return { afterMs: drawPause(dice), ...step }
+  }
   if (dice.chance(0.04)) return { afterMs: drawPause(dice), who: drawTab(world, dice), verb: 'open-tab', args: [] }
   const action = list[dice.weighted(list.map(({ weight }) => weight))] as Action
   const args = action.draw(world, dice)
@@ -69,7 +76,8 @@ function drawFault(world: World, drawable: readonly Fault[], dice: Dice): Step {
   const { weights } = world.options.profile
   const fault = drawable[dice.weighted(drawable.map(({ name }) => weights.get(name) ?? 1))] as Fault
   const tab = drawTab(world, dice)
-  const who = fault.target === 'relay' ? 'relay' : fault.target === 'tab' ? tab : tab.slice(0, 1)
+  const isPlain = fault.isOfLine === true && dice.chance(0.15)
+  const who = fault.target === 'relay' ? 'relay' : isPlain ? plainName : fault.target === 'tab' ? tab : tab.slice(0, 1)
   return { afterMs: drawPause(dice), who, verb: fault.verb, args: fault.draw(world, dice) }
 }
 
@@ -81,16 +89,15 @@ function drawFault(world: World, drawable: readonly Fault[], dice: Dice): Step {
 export function carryOut(world: World, verbs: Verbs, step: Step): void {
   const { who, verb, args } = step
   const fault = verbs.faults.find((one) => one.verb === verb)
+  if (who === plainName) return onPlain(world, fault, step)
   const device = world.device(who.slice(0, 1))
   const slot = Number(who.slice(1) || 1)
   if (fault?.target === 'relay' || who === 'relay') return onRelay(world, fault, step)
   if (device === undefined) throw new SyntaxError(`there is no ${who}`)
   if (fault !== undefined) {
-    world.coverage.fault(fault.name, world.time.nowMs, fault.lasts ? Number(args.at(-1) ?? 0) : 0)
-    return fault.run(world, { device, slot }, args)
+    return fault.run(world, { line: device.name, device, slot }, args)
   }
-  world.coverage.action(verb, world.time.nowMs)
-  if (verb === 'open-tab') return device.openTab(slot)
+  if (verb === 'open-tab') return openTab(world, device, slot)
   const action = verbs.actions.find((one) => one.verb === verb)
   if (action === undefined) throw new SyntaxError(`there is no verb ${verb}`)
   const document = args[0]
@@ -100,8 +107,20 @@ export function carryOut(world: World, verbs: Verbs, step: Step): void {
   if (tab !== undefined) action.run(world, tab, args)
 }
 
+function openTab(world: World, device: Device, slot: number): void {
+  if (device.tab(slot) === undefined) world.coverage.did('open-tab', device.name, world.time.nowMs)
+  device.openTab(slot)
+}
+
 function onRelay(world: World, fault: Fault | undefined, { verb, args }: Step): void {
   if (fault === undefined) throw new SyntaxError(`the relay has no verb ${verb}`)
-  world.coverage.fault(fault.name, world.time.nowMs, 0)
-  fault.run(world, { device: world.devices[0] as World['devices'][number], slot: 1 }, args)
+  fault.run(world, noTarget(world, 'relay'), args)
+}
+
+/** The target of what needs no device. */
+const noTarget = (world: World, line: string): FaultTarget => ({ line, device: world.devices[0] as Device, slot: 1 })
+
+function onPlain(world: World, fault: Fault | undefined, { verb, args }: Step): void {
+  if (fault?.isOfLine === true) return fault.run(world, noTarget(world, plainName), args)
+  carryOutPlain(world, verb, args)
 }

@@ -21,6 +21,7 @@ import { type Dice, seededDice } from './dice.ts'
 import { Life } from './life.ts'
 import { Mirror } from './mirror.ts'
 import type { Network } from './network.ts'
+import type { FaultName } from './profile.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -46,9 +47,17 @@ export interface RelayHostOptions {
   readonly limits: Partial<RelayBounds>
   readonly wrapLog: (log: Log, life: Life, disk: MemoryDisk) => Log
   readonly died: () => void
+  /** Called when a fault changes what happens to the relay. */
+  readonly bit: (fault: FaultName) => void
 }
 
 export const spaceName = 'sim'
+
+/** The document that a stock client dials; null for Tidemark's own path. */
+const stockDocument = (url: string): string | null => /^ws:\/\/relay\.sim\/sim\/(.+)$/.exec(url)?.[1] ?? null
+
+/** A commit that takes longer than this is slow. */
+const slowMs = 20
 
 export class RelayHost {
   readonly state: LogState
@@ -112,9 +121,12 @@ export class RelayHost {
     const relay = createRelay({ log, clock: life.clock(() => 0), random: seededDice(seed, life.name), limits })
     this.#life = life
     this.#relay = relay
-    network.accept = (device, socket) => {
+    network.accept = (device, socket, url) => {
       const access = this.#readers.has(device) ? 'read' : 'write'
-      return { life, handlers: relay.connect(socket, { grant: { principal: device, access } }) }
+      const info = { grant: { principal: device, access } } as const
+      const document = stockDocument(url)
+      const handlers = document === null ? relay.connect(socket, info) : relay.connectStock(socket, { space: spaceName, document }, info)
+      return { life, handlers }
     }
   }
 
@@ -161,6 +173,7 @@ export class RelayHost {
   /** Kills the relay and puts the last backup in its disk's place. */
   restore(): void {
     if (this.#backup === null) return
+    this.#options.bit('restore')
     this.kill()
     this.#disk = structuredClone(this.#backup)
     this.#contents = this.readContents()
@@ -170,6 +183,7 @@ export class RelayHost {
     const log = this.#log
     const isKnown = this.#disk.spaces.get(spaceName)?.documents.has(document) === true
     if (log === null || !isKnown) return
+    this.#options.bit('compact')
     log.compact(spaceName, document).catch((error: unknown) => {
       if (!(error instanceof TidemarkError) || error.code !== 'relay/log-failed') throw error
     })
@@ -228,9 +242,12 @@ export class RelayHost {
     const { state } = this
     if (state.failNext > 0) {
       state.failNext--
+      this.#options.bit('log-fails')
       throw new TidemarkError('relay/log-failed', 'the simulated log failed')
     }
-    if (this.#options.dice.chance(state.failure)) throw new TidemarkError('relay/log-failed', 'the simulated log failed')
+    if (!this.#options.dice.chance(state.failure)) return
+    this.#options.bit('flaky-log')
+    throw new TidemarkError('relay/log-failed', 'the simulated log failed')
   }
 
   async #afterCommit(life: Life, _batch: readonly LogEntry[]): Promise<void> {
@@ -238,17 +255,21 @@ export class RelayHost {
     if (state.crashNextMs !== null && life === this.#life) {
       const downMs = state.crashNextMs
       state.crashNextMs = null
+      this.#options.bit('log-crash')
       this.kill()
       this.startAfter(downMs)
     }
     await life.pause(1)
     if (state.tornNext === 0) return
     state.tornNext--
+    this.#options.bit('log-torn')
     throw new TidemarkError('relay/log-failed', 'the simulated log stored a batch and said that it did not')
   }
 
   #delayMs(): number {
-    return this.#options.dice.between(this.state.minDelayMs, this.state.maxDelayMs)
+    const delayMs = this.#options.dice.between(this.state.minDelayMs, this.state.maxDelayMs)
+    if (delayMs > slowMs) this.#options.bit('slow-log')
+    return delayMs
   }
 
   /** Reads take virtual time, and never answer a relay that died. */
@@ -257,9 +278,20 @@ export class RelayHost {
     return {
       open: (space) => read(() => log.open(space)),
       renew: (space) => read(() => log.renew(space)),
-      append: (batch) => inLife(life, log.append(batch)),
-      changes: (space, after, limits) => read(() => log.changes(space, after, limits)),
-      changedDocuments: (space, from, after, limits) => read(() => log.changedDocuments(space, from, after, limits)),
+      append: (batch) => {
+        if (batch.length === this.#options.limits.maxBatchItems) this.#options.bit('small-limits')
+        return inLife(life, log.append(batch))
+      },
+      changes: (space, after, limits) => {
+        // A reader that has fallen out of what the relay keeps at hand.
+        if (this.#options.limits.maxRingItems !== undefined) this.#options.bit('small-limits')
+        return read(() => log.changes(space, after, limits))
+      },
+      changedDocuments: async (space, from, after, limits) => {
+        const page = await read(() => log.changedDocuments(space, from, after, limits))
+        if (!page.done && this.#options.limits.maxPageItems !== undefined) this.#options.bit('small-limits')
+        return page
+      },
       load: (space, document) => read(() => log.load(space, document)),
       claims: (space, clients) => read(() => log.claims(space, clients)),
       compact: (space, document) => read(() => log.compact(space, document)),

@@ -10,7 +10,7 @@ import type { Oracle } from './oracles/oracle.ts'
 export interface RuleInput {
   readonly type: string
   readonly id: string
-  /** The register fields. */
+  /** All fields but text. */
   readonly value: Readonly<Record<string, Json>>
   /** The register fields and the beginning of each text. */
   readonly row: Readonly<Record<string, Json>>
@@ -27,10 +27,11 @@ export const ruleOracle = (rules: Rules): Oracle => ({
       const input: RuleInput = {
         type: document.slice(0, at),
         id: document.slice(at + 1),
-        value: JSON.parse(value) as RuleInput['value'],
+        value: (JSON.parse(value) as { value: RuleInput['value'] }).value,
         row,
       }
-      for (const [name, holds] of Object.entries(rules)) if (!holds(input)) fail(`${name} does not hold for ${document}: ${value}`)
+      for (const [name, holds] of Object.entries(rules))
+        if (!holds(input)) fail(`${name} does not hold for ${document}: ${JSON.stringify(input.value)}`)
     }
   },
 })

@@ -4,9 +4,10 @@
  * Three oracles live here: `P6 everything settles`, `P5 a settled world is quiet`, `P6 nothing fails unseen`.
  */
 import type { EntityDefinition } from '@tidemark/schema'
+import { listings } from './actions/space.ts'
 import type { Tab } from './device.ts'
 import { heal } from './faults.ts'
-import type { FinalView, RowView, TabView } from './oracles/oracle.ts'
+import type { Attached, FinalView, QueryView, RowView, Shown, TabView } from './oracles/oracle.ts'
 import { settled } from './virtual-time.ts'
 import type { World } from './world.ts'
 
@@ -48,18 +49,22 @@ function nudge(world: World): void {
       const status = space?.status.get()
       if (isClosing || status === undefined) continue
       if (status.phase === 'paused') space?.sync.resume()
-      if (status.problem?.code === 'relay/forbidden') space?.sync.retryNow()
+      if (status.problem?.code !== 'relay/forbidden') continue
+      world.retried(device)
+      space?.sync.retryNow()
     }
   }
 }
 
 /** Why the world is not at rest; '' when it is. */
 function unrestOf(world: World): string {
-  const { relay, devices } = world
+  const { relay, devices, plain } = world
   if (!relay.isUp) return 'the relay is down'
   const unrest = devices.flatMap((device) => (device.tabs.length === 0 ? [`${device.name} has no tab`] : device.tabs.map(unrestOfTab)))
   const sessions = relay.relay?.figures.sessions
-  if (sessions !== devices.length) unrest.push(`the relay has ${sessions} sessions of ${devices.length} devices`)
+  const expected = devices.length + plain.connections
+  if (sessions !== expected) unrest.push(`the relay has ${sessions} sessions where ${expected} are due`)
+  if (!plain.isSettled) unrest.push('the stock client has no line')
   return unrest.filter((one) => one !== '').join('; ')
 }
 
@@ -100,29 +105,40 @@ export async function look(world: World): Promise<FinalView> {
   const documents = world.documents.filter((name) => log.names.includes(name))
   const tabs: TabView[] = []
   const rows: RowView[] = []
+  const queries: QueryView[] = []
   for (const tab of world.tabs) {
     for (const document of documents) await lookAt(world, tab, document, tabs)
     for (const { definition } of world.options.entities) await lookAtRows(world, tab, definition, rows)
+    for (const [name, query] of tab.queries) await lookAtQuery(world, tab, name, query.rows, queries)
   }
+  const attach = (document: string): Attached => world.entityOf(document).definition.attach(log.doc(document))
+  const entities = new Map(documents.map((name) => [name, { attached: attach(name), fields: world.entityOf(name).definition.fields }]))
   const each = (read: (document: string) => string): Map<string, string> => new Map(documents.map((document) => [document, read(document)]))
   return {
     log,
     tabs,
     rows,
+    queries,
+    entities,
+    read: spellShown,
     disks: new Map(world.devices.map(({ name, disk }) => [name, disk.read()])),
     content: each((document) => world.contentOf(document, log.doc(document))),
-    values: each((document) => spell(world.entityOf(document).definition.attach(log.doc(document)).value)),
+    values: each((document) => spellShown((entities.get(document) as { attached: Attached }).attached)),
     rowValues: each((document) => spell(world.entityOf(document).definition.row(log.doc(document)))),
   }
 }
 
 const spell = (value: unknown): string => JSON.stringify(value)
 
+/** All that people are shown of an entity: values, conflicts and decisions in their order, rules that do not hold, life. */
+const spellShown = ({ value, conflicts, decisions, violations, life }: Shown): string =>
+  spell({ value, conflicts, decisions, violations: violations.map(({ name }) => name), life })
+
 async function lookAt(world: World, tab: Tab, document: string, views: TabView[]): Promise<void> {
   const { definition } = world.entityOf(document)
   const opened = tab.space?.open(definition, document.slice(definition.type.length + 1)).then(
     (entity) => {
-      views.push({ tab, document, value: spell(entity.value), content: world.contentOf(document, entity.doc), isSyncing: entity.syncing })
+      views.push({ tab, document, value: spellShown(entity), content: world.contentOf(document, entity.doc), isSyncing: entity.syncing })
       entity.close()
     },
     (error: unknown) => world.fail('P3 tabs converge', `${tab.name} cannot open ${document}: ${String(error)}`),
@@ -131,9 +147,20 @@ async function lookAt(world: World, tab: Tab, document: string, views: TabView[]
 }
 
 async function lookAtRows(world: World, tab: Tab, definition: EntityDefinition, views: RowView[]): Promise<void> {
-  const query = tab.space?.query(definition)
+  const query = tab.space?.query(definition, { includeDeleted: true })
   await runUntilDone(world, query?.loaded)
   for (const row of query?.rows ?? []) views.push({ tab, document: `${row.type}/${row.id}`, value: spell(row.value) })
+  query?.close()
+}
+
+async function lookAtQuery(world: World, tab: Tab, name: string, rows: readonly unknown[], views: QueryView[]): Promise<void> {
+  const [type, listing] = name.split(' ')
+  const definition = world.options.entities.find((one) => one.definition.type === type)?.definition
+  if (tab.space === null || definition === undefined) return
+  const fresh = tab.space.query(definition, listings[listing as string])
+  await runUntilDone(world, fresh.loaded)
+  views.push({ tab, name, rows: spell(rows), fresh: spell(fresh.rows) })
+  fresh.close()
 }
 
 async function runUntilDone(world: World, promise: Promise<unknown> | undefined): Promise<void> {

@@ -4,11 +4,13 @@
 import type { EntityDefinition } from '@tidemark/schema'
 import type { CustomAction } from './actions.ts'
 import type { CoverageReport } from './coverage.ts'
-import { type FieldValues, SimReport, simulatedEntity } from './entities.ts'
+import { type FieldValues, simulatedEntity } from './entities.ts'
 import { oracles } from './oracles/all.ts'
 import type { Oracle } from './oracles/oracle.ts'
+import { plainName } from './plain-client.ts'
 import { carryOut, drawPlan, type Verbs, verbsOf } from './plan.ts'
 import { drawProfile, type Faults } from './profile.ts'
+import { SimReport } from './report.ts'
 import { type Rules, ruleOracle } from './rules.ts'
 import { look, settle } from './settle.ts'
 import { formatStep, parseSteps, type Step } from './step.ts'
@@ -80,7 +82,7 @@ export async function scenario(notation: string, options: ScenarioOptions = {}):
 }
 
 export function runSteps(steps: readonly Step[], options: ScenarioOptions): Promise<Outcome> {
-  const letters = steps.map(({ who }) => (who === 'relay' ? 0 : who.charCodeAt(0) - 96))
+  const letters = steps.map(({ who }) => (who === 'relay' || who === plainName ? 0 : who.charCodeAt(0) - 96))
   const replicas = options.replicas ?? Math.max(1, ...letters)
   return run(options.seed ?? 1, { faults: 'none', ...options, replicas }, () => steps)
 }

@@ -23,6 +23,15 @@ const vocabulary = [
 
 export const words = (dice: Dice): string => `${Array.from({ length: dice.between(1, 5) }, () => dice.pick(vocabulary)).join(' ')} `
 
+/** What is typed in one go: a few words, and here and there a slip that is taken back. */
+export function keys(dice: Dice): string {
+  const typed = `${Array.from({ length: dice.between(1, 3) }, () => dice.pick(vocabulary)).join(' ')} `
+  return dice.chance(0.3) ? `${typed}${'\b'.repeat(dice.between(1, 6))}` : typed
+}
+
+/** What is pasted: a few sentences. */
+export const paragraph = (dice: Dice): string => Array.from({ length: dice.between(2, 8) }, () => words(dice)).join('')
+
 /** One edit of a rich text: a new paragraph, words or a format in one that is there, or one less. */
 export function editRichText(doc: Y.Doc, field: string, dice: Dice): void {
   const fragment = doc.getXmlFragment(field)

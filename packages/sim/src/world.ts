@@ -7,8 +7,10 @@ import type { Space } from '@tidemark/client'
 import type { Log, MemoryDisk } from '@tidemark/relay'
 import type { Json } from '@tidemark/store'
 import type * as Y from 'yjs'
+import { CollectionLedger } from './collection-ledger.ts'
 import type { Ranges } from './contents.ts'
-import { Coverage } from './coverage.ts'
+import { Coverage, everybody } from './coverage.ts'
+import { CriticalLedger } from './critical-ledger.ts'
 import { type ClientPorts, Device, type Tab } from './device.ts'
 import type { Write } from './device-disk.ts'
 import { seededDice } from './dice.ts'
@@ -17,7 +19,8 @@ import { Ledger, type WriteRecord } from './ledger.ts'
 import type { Life } from './life.ts'
 import { canonical } from './mirror.ts'
 import { type Line, Network } from './network.ts'
-import { ambientFaults, type Profile } from './profile.ts'
+import { PlainClient, plainName } from './plain-client.ts'
+import type { FaultName, Profile } from './profile.ts'
 import { RelayHost } from './relay-host.ts'
 import { Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
@@ -42,7 +45,14 @@ export interface WorldOptions {
 /** What oracles hear of while the world runs. */
 export type WorldEvent =
   | { readonly type: 'wrote' | 'saved' | 'confirmed'; readonly write: WriteRecord; readonly how: string }
-  | { readonly type: 'set'; readonly tab: Tab; readonly patch: Readonly<Record<string, Json>>; readonly value: unknown }
+  | {
+      readonly type: 'set'
+      readonly tab: Tab
+      readonly document: string
+      readonly patch: Readonly<Record<string, Json>>
+      readonly value: unknown
+    }
+  | { readonly type: 'refused'; readonly write: WriteRecord; readonly code: string }
   | { readonly type: 'received'; readonly device: string; readonly document: string; readonly ranges: Ranges }
   | { readonly type: 'tab-died'; readonly tab: Tab }
   | { readonly type: 'relay-died' }
@@ -62,7 +72,10 @@ export class World {
   readonly relay: RelayHost
   readonly devices: readonly Device[]
   readonly ledger: Ledger
-  readonly coverage = new Coverage()
+  readonly critical: CriticalLedger
+  readonly collections: CollectionLedger
+  readonly plain: PlainClient
+  readonly coverage: Coverage
   readonly options: WorldOptions
   readonly documents: readonly string[]
   readonly failures: Failure[] = []
@@ -76,16 +89,26 @@ export class World {
     const { seed, profile, isTraceKept, entities } = options
     this.trace = new Trace(isTraceKept)
     const { time, trace } = this
-    this.network = new Network({ time, trace, dice: seededDice(seed, 'network') })
+    this.coverage = new Coverage(profile.faults)
+    this.network = new Network({ time, trace, dice: seededDice(seed, 'network'), bit: (fault, device) => this.#bit(fault, device) })
     this.documents = Array.from({ length: options.documents }, (_, i) => `${at(entities, i).definition.type}/d${i}`)
     this.ledger = new Ledger(() => time.nowMs, {
       wrote: (write) => this.emit({ type: 'wrote', write, how: '' }),
       saved: (write, how) => this.emit({ type: 'saved', write, how }),
       confirmed: (write, how) => this.emit({ type: 'confirmed', write, how }),
+      refused: (write, code) => this.emit({ type: 'refused', write, code }),
     })
+    this.critical = new CriticalLedger(this.ledger, (document, field) => this.entityOf(document).critical.has(field))
+    this.collections = new CollectionLedger(this.ledger)
     this.relay = this.#makeRelay()
     this.devices = Array.from({ length: options.replicas }, (_, i) => this.#makeDevice(String.fromCharCode(97 + i)))
-    for (const fault of profile.faults) if (ambientFaults.has(fault)) this.coverage.fault(fault, 0, Number.POSITIVE_INFINITY)
+    this.network.addDevice(plainName, this.usualLine())
+    this.plain = new PlainClient({
+      time,
+      trace,
+      network: this.network,
+      clientId: (document) => seededDice(seed, `plain ${document}`).uint32(),
+    })
   }
 
   /** Switches the relay on and opens a tab on each device. */
@@ -140,6 +163,11 @@ export class World {
     for (const cancel of this.#faultEnds.splice(0)) cancel()
   }
 
+  /** Somebody asks to try again what was refused on a device. */
+  retried(device: Device): void {
+    device.retries++
+  }
+
   /** Something may have been lost in a documented way; judged when everything has settled. */
   lost(): void {
     this.#isLossToJudge = true
@@ -174,6 +202,10 @@ export class World {
     }
   }
 
+  #bit(fault: FaultName, device: string): void {
+    this.coverage.bit(fault, device, this.time.nowMs)
+  }
+
   #makeRelay(): RelayHost {
     const { seed, profile, ports } = this.options
     const { time, trace, network } = this
@@ -188,6 +220,7 @@ export class World {
         limits: profile.limits,
         wrapLog: (log, life, disk) => ports.log?.(log, life, disk) ?? log,
         died: () => this.emit({ type: 'relay-died' }),
+        bit: (fault) => this.#bit(fault, everybody),
       },
       { minDelayMs, maxDelayMs, failure: profile.logFailure, failNext: 0, tornNext: 0, crashNextMs: null },
     )
@@ -213,12 +246,14 @@ export class World {
           this.lost()
           this.emit({ type: 'tab-died', tab })
         },
+        bit: (fault, place) => this.#bit(fault, place),
         failed: (what, error) => this.fail('P6 nothing fails unseen', `${what}: ${String(error)}`),
       },
       { minDelayMs, maxDelayMs, failure: profile.diskFailure, failNext: 0, isFull: false },
     )
     const { maxSkewMs } = profile
     device.skewMs = seededDice(seed, `skew ${name}`).between(-maxSkewMs, maxSkewMs)
+    if (Math.abs(device.skewMs) > 1_000) this.coverage.bit('skew', name, 0, Number.POSITIVE_INFINITY)
     return device
   }
 

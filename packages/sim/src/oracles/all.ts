@@ -1,8 +1,21 @@
 /** All oracles. Those of the settling itself stand in `settle.ts`, the app's own in `rules.ts`. */
 import { boundOracles } from './bounds.ts'
+import { collectionOracles } from './collections.ts'
 import { convergenceOracles } from './convergence.ts'
+import { criticalOracles } from './critical.ts'
 import { durabilityOracles } from './durability.ts'
 import { fieldOracles } from './fields.ts'
 import type { Oracle } from './oracle.ts'
+import { plainOracles } from './plain.ts'
+import { refusalOracles } from './refusals.ts'
 
-export const oracles: readonly Oracle[] = [...durabilityOracles, ...convergenceOracles, ...fieldOracles, ...boundOracles]
+export const oracles: readonly Oracle[] = [
+  ...durabilityOracles,
+  ...convergenceOracles,
+  ...fieldOracles,
+  ...criticalOracles,
+  ...collectionOracles,
+  ...refusalOracles,
+  ...plainOracles,
+  ...boundOracles,
+]

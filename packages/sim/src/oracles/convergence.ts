@@ -1,7 +1,8 @@
 /** P3: after healing every replica shows, stores and lists what the relay's log adds up to. */
 import type { Oracle } from './oracle.ts'
 
-const short = (text: string): string => (text.length > 240 ? `${text.slice(0, 240)}…` : text)
+/** As much of a text as a failure shows. */
+export const short = (text: string): string => (text.length > 240 ? `${text.slice(0, 240)}…` : text)
 
 const tabsAreEqual: Oracle = {
   name: 'P3 tabs converge',
@@ -54,4 +55,13 @@ const logIsWhole: Oracle = {
   },
 }
 
-export const convergenceOracles: readonly Oracle[] = [logIsWhole, disksAreEqual, tabsAreEqual, rowsAreEqual]
+/** A list that was on the screen all the while shows what it would show if it were opened now. */
+const queriesAreLive: Oracle = {
+  name: 'P3 live lists converge',
+  atEnd: (_world, view, fail) => {
+    for (const { tab, name, rows, fresh } of view.queries)
+      if (rows !== fresh) fail(`the list "${name}" in ${tab.name} shows ${short(rows)} where a new one shows ${short(fresh)}`)
+  },
+}
+
+export const convergenceOracles: readonly Oracle[] = [logIsWhole, disksAreEqual, tabsAreEqual, rowsAreEqual, queriesAreLive]

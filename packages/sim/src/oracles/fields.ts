@@ -1,6 +1,7 @@
 /** What fields promise: writes show at once, a later write beats what it had seen, client ids are used once, arrays stay short. */
 import { entriesName, limits } from '@tidemark/schema'
 import type { Json } from '@tidemark/store'
+import { holds } from '../critical-ledger.ts'
 import type { WriteRecord } from '../ledger.ts'
 import type { World } from '../world.ts'
 import { describeWrite } from './durability.ts'
@@ -8,13 +9,20 @@ import type { Oracle } from './oracle.ts'
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
+/** The name of a register's policy; '' for fields of other kinds. */
+const policyOf = (world: World, document: string, field: string): string => {
+  const declared = world.entityOf(document).definition.fields[field] as { readonly policy?: { readonly name: string } } | undefined
+  return declared?.policy?.name ?? ''
+}
+
 const visibleAtOnce: Oracle = {
   name: 'P1 a write is visible at once',
   watch: (world, fail) =>
     world.listen((event) => {
       if (event.type !== 'set') return
       const value = event.value as Readonly<Record<string, unknown>>
-      const hidden = Object.keys(event.patch).find((field) => !same(value[field], event.patch[field]))
+      const isPlain = (field: string): boolean => ['latest', 'merged'].includes(policyOf(world, event.document, field))
+      const hidden = Object.keys(event.patch).find((field) => isPlain(field) && !same(value[field], event.patch[field]))
       if (hidden !== undefined)
         fail(`${event.tab.name} set ${hidden} to ${JSON.stringify(event.patch[hidden])} and reads ${JSON.stringify(value[hidden])}`)
     }),
@@ -38,22 +46,22 @@ const clientIdsAreUnique: Oracle = {
   },
 }
 
-const covers = ({ seen }: WriteRecord, { ranges }: WriteRecord): boolean =>
-  ranges.structs.every(({ client, to }) => (seen.get(client) ?? 0) >= to)
+const covers = ({ seen }: WriteRecord, write: WriteRecord): boolean => holds(seen, write)
 
 /** The final value of a register is that of a write which no other write had seen. */
 const laterWins: Oracle = {
   name: 'P3 a later write beats what it had seen',
-  atEnd: (world, { log, values }, fail) => {
+  atEnd: (world, { log, entities }, fail) => {
     if (world.options.hasCustomActions) return
     for (const document of world.documents) {
-      const kept = world.ledger.writes.filter(
-        (one) => one.document === document && one.fields !== null && log.contains(document, one.ranges),
-      )
-      const read = values.get(document)
-      if (read === undefined) continue
-      for (const [field, value] of Object.entries(JSON.parse(read) as Record<string, Json>))
-        checkField(kept, field, value, (what) => fail(`${document}.${what}`))
+      const kept = world.ledger.writes.filter((one) => one.document === document && log.contains(document, one.ranges))
+      const undone = new Set(kept.flatMap((one) => (one.isStep ? one.appended.map(({ f }) => f) : [])))
+      const entity = entities.get(document)?.attached
+      if (entity === undefined) continue
+      for (const [field, value] of Object.entries(entity.value as Record<string, Json>)) {
+        if (policyOf(world, document, field) === 'latest' && !undone.has(field))
+          checkField(kept, field, value, (what) => fail(`${document}.${what}`))
+      }
     }
   },
 }
@@ -70,7 +78,8 @@ const registersStayShort: Oracle = {
   name: 'P8 registers stay short',
   atEnd: (world, { log }, fail) => {
     for (const document of world.documents) {
-      const fields = world.entityOf(document).values.size
+      const entity = world.entityOf(document)
+      const fields = entity.free.size + entity.critical.size + 1
       const length = log.doc(document).getArray(entriesName).length
       // Each device may have filled its own part before it heard of the others'.
       const most = fields * (limits.keptEntries * 2 * world.devices.length + lives(world))

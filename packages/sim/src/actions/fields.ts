@@ -1,0 +1,207 @@
+/** What people do to fields that are read as one value: setting, forms, decisions, taking back. */
+import type { Edit, Entity } from '@tidemark/client'
+import type { Conflict, Fields } from '@tidemark/schema'
+import type { Json } from '@tidemark/store'
+import type { Seen } from '../critical-ledger.ts'
+import type { Tab } from '../device.ts'
+import { seededDice } from '../dice.ts'
+import { drawInit, drawPatch, drawValue } from '../entities.ts'
+import type { World } from '../world.ts'
+import { type Action, anyDocument, attempt, drawField, mayFail, mayWork, withEntity, write } from './action.ts'
+
+type Patch = Readonly<Record<string, Json>>
+
+/** A form that a person has open: what it shows, and the conflicts that were on the screen when it opened. */
+export interface Form {
+  readonly entity: Entity<Fields>
+  readonly edit: Edit<Fields>
+  readonly conflicts: readonly Conflict[]
+  readonly seen: Seen
+  /** Writes of this form, by number. */
+  readonly own: Set<number>
+}
+
+const create: Action = {
+  verb: 'create',
+  weight: 2,
+  draw: (world, dice) => {
+    const document = anyDocument(world, dice)
+    return [document, drawInit(world.entityOf(document), dice)]
+  },
+  run: (world, tab, [document, init]) => {
+    const name = document as string
+    const { definition } = world.entityOf(name)
+    if (!mayWork(tab)) return
+    tab.space?.create(definition, init as object, { id: name.slice(definition.type.length + 1) }).then(
+      (entity) => {
+        tab.entities.get(name)?.close()
+        tab.entities.set(name, entity)
+        const { id } = world.ledger.created(tab, entity, init as Patch)
+        world.critical.wrote(id, Object.entries(init as Patch), { at: new Map(), isVague: false }, new Set())
+        world.coverage.did('create', tab.device.name, world.time.nowMs)
+      },
+      (error: unknown) => mayFail(world, tab, error),
+    )
+  },
+}
+
+function setFree(world: World, tab: Tab, verb: string, entity: Entity<Fields>, patch: Patch): void {
+  for (const id of write(world, tab, verb, entity, () => entity.set(patch))) world.ledger.setFields(id, patch)
+  world.emit({ type: 'set', tab, document: `${entity.type}/${entity.id}`, patch, value: entity.value })
+}
+
+const set: Action = {
+  verb: 'set',
+  weight: 8,
+  draw: (world, dice) => {
+    const document = anyDocument(world, dice)
+    const entity = world.entityOf(document)
+    return entity.free.size === 0 ? null : [document, drawPatch(entity, entity.free, dice)]
+  },
+  run: (world, tab, [document, patch]) => {
+    withEntity(world, tab, document as string, (entity) => setFree(world, tab, 'set', entity, patch as Patch))
+  },
+}
+
+const burst: Action = {
+  verb: 'burst',
+  weight: 1,
+  draw: (world, dice) => {
+    const document = anyDocument(world, dice)
+    return world.entityOf(document).free.size === 0 ? null : [document, dice.between(5, 60), dice.below(1_000_000)]
+  },
+  run: (world, tab, [document, count, seed]) => {
+    const dice = seededDice(seed as number, 'burst')
+    const simulated = world.entityOf(document as string)
+    withEntity(world, tab, document as string, (entity) => {
+      for (let i = 0; i < (count as number); i++) {
+        tab.life.schedule(dice.between(0, 30) * i, () => {
+          if (tab.entities.get(document as string) !== entity || tab.isClosing) return
+          const patch = drawPatch(simulated, simulated.free, dice)
+          attempt(world, tab, () => setFree(world, tab, 'burst', entity, patch))
+        })
+      }
+    })
+  },
+}
+
+function openForm(world: World, tab: Tab, document: string, entity: Entity<Fields>): Form {
+  const form: Form = {
+    entity,
+    edit: entity.edit(),
+    conflicts: entity.conflicts as readonly Conflict[],
+    seen: world.critical.seenBy(entity),
+    own: new Set(),
+  }
+  tab.forms.set(document, form)
+  return form
+}
+
+/** The form that is open over this very entity, or one that opens now. */
+function formOf(world: World, tab: Tab, document: string, entity: Entity<Fields>): Form {
+  const open = tab.forms.get(document)
+  return open?.entity === entity ? open : openForm(world, tab, document, entity)
+}
+
+const edit: Action = {
+  verb: 'edit',
+  weight: 4,
+  draw: (world, dice) => {
+    const document = anyDocument(world, dice)
+    return world.entityOf(document).critical.size === 0 ? null : [document]
+  },
+  run: (world, tab, [document]) => {
+    withEntity(world, tab, document as string, (entity) => {
+      openForm(world, tab, document as string, entity)
+      world.coverage.did('edit', tab.device.name, world.time.nowMs)
+    })
+  },
+}
+
+/** Saves the form that is open, however stale it is by now. */
+const save: Action = {
+  verb: 'save',
+  weight: 8,
+  draw: (world, dice) => {
+    const document = anyDocument(world, dice)
+    const entity = world.entityOf(document)
+    if (entity.critical.size === 0) return null
+    return [document, { ...drawPatch(entity, entity.critical, dice), ...(dice.chance(0.2) ? drawPatch(entity, entity.free, dice) : {}) }]
+  },
+  run: (world, tab, [document, patch]) => {
+    withEntity(world, tab, document as string, (entity) => {
+      const form = formOf(world, tab, document as string, entity)
+      for (const id of write(world, tab, 'save', entity, () => form.edit.set(patch as object))) {
+        world.ledger.setFields(id, patch as Patch)
+        world.critical.wrote(id, Object.entries(patch as Patch), form.seen, form.own)
+        form.own.add(id)
+      }
+    })
+  },
+}
+
+const withdraw: Action = {
+  verb: 'withdraw',
+  weight: 2,
+  draw: (world, dice) => drawField(world, dice, ({ critical }) => critical.keys()),
+  run: (world, tab, [document, field]) => {
+    withEntity(world, tab, document as string, (entity) => {
+      const form = formOf(world, tab, document as string, entity)
+      const before = entity.shown()
+      for (const id of write(world, tab, 'withdraw', entity, () => form.edit.withdraw(field as never)))
+        world.critical.stepped(id, document as string, before, entity)
+    })
+  },
+}
+
+/** Decides a conflict as it is shown now, or as it stood on the screen when the form opened. */
+const decide: Action = {
+  verb: 'decide',
+  weight: 5,
+  draw: (world, dice) => {
+    const place = drawField(world, dice, ({ critical }) => critical.keys())
+    if (place === null) return null
+    const [document, field] = place
+    const entity = world.entityOf(document)
+    const value = dice.chance(0.3) ? { value: drawValue(entity, entity.critical, field, dice) } : null
+    return [document, field, dice.chance(0.3), dice.below(16), value, `reason-${dice.below(1_000_000)}`]
+  },
+  run: (world, tab, [document, field, isStale, pick, value, reason]) => {
+    withEntity(world, tab, document as string, (entity) => {
+      const form = isStale === true ? formOf(world, tab, document as string, entity) : openForm(world, tab, document as string, entity)
+      const conflict = form.conflicts.find((one) => one.field === field)
+      const candidate = conflict?.candidates[(pick as number) % conflict.candidates.length]
+      if (conflict === undefined || candidate === undefined) return
+      const choice = value === null ? { choose: candidate.id } : (value as { value: unknown })
+      const chosen = value === null ? candidate.value : (value as { value: unknown }).value
+      const shown = conflict.candidates.map((one) => one.value as Json)
+      for (const id of write(world, tab, 'decide', entity, () => conflict.decide(choice, { reason: reason as string }))) {
+        world.critical.decided(id, field as string, chosen as Json, form.seen, form.own, { reason: reason as string, shown })
+        form.own.add(id)
+      }
+    })
+  },
+}
+
+const revise: Action = {
+  verb: 'revise',
+  weight: 2,
+  draw: (world, dice) => {
+    const place = drawField(world, dice, ({ critical }) => critical.keys())
+    if (place === null) return null
+    const entity = world.entityOf(place[0])
+    return [...place, drawValue(entity, entity.critical, place[1], dice), `reason-${dice.below(1_000_000)}`]
+  },
+  run: (world, tab, [document, field, value, reason]) => {
+    withEntity(world, tab, document as string, (entity) => {
+      const seen = world.critical.seenBy(entity)
+      const decision = entity.decisions.find((one) => one.field === field && one.stands)
+      if (decision === undefined) return
+      const shown = [decision.value as Json]
+      for (const id of write(world, tab, 'revise', entity, () => decision.revise({ value }, { reason: reason as string })))
+        world.critical.decided(id, field as string, value as Json, seen, new Set(), { reason: reason as string, shown })
+    })
+  },
+}
+
+export const fieldActions: readonly Action[] = [create, set, burst, edit, save, withdraw, decide, revise]
