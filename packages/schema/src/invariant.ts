@@ -48,10 +48,12 @@ const ruleOf = (invariant: Invariant): Rule => (typeof invariant === 'function' 
 
 type Outcome = { readonly result: 'holds' | 'broken' | 'skipped'; readonly fields: readonly string[]; readonly value: object }
 
+/** Thrown into a rule that reads what nobody knows; made once, since a trace of the stack would cost more than the rule. */
+const unknown = new Error('a field that this rule reads is not settled')
+
 /** Runs one rule, noting which fields it reads; it stops at one that nobody knows. */
 function run(rule: Rule, readings: Readings): Outcome {
   const fields = new Set<string>()
-  const unknown = new Error('a field that this rule reads is not settled')
   let isSkipped = false
   const value = {}
   for (const [name, reading] of readings) {

@@ -25,6 +25,16 @@ interface Listener {
   lastAtMs: number
 }
 
+/** What a channel hands over: plain data and bytes, copied. */
+function copied(value: unknown): unknown {
+  if (typeof value === 'function' || typeof value === 'symbol') throw new TypeError(`a ${typeof value} cannot be posted`)
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) return value.slice()
+  if (Array.isArray(value)) return value.map(copied)
+  if (Object.getPrototypeOf(value) !== Object.prototype) return structuredClone(value)
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copied(inner)]))
+}
+
 export class Browser {
   readonly #dice: Dice
   readonly #nowMs: () => number
@@ -82,7 +92,7 @@ export class Browser {
     return {
       post: (message) => {
         if (!life.isAlive || listeners.size < 2) return
-        const copy = structuredClone(message)
+        const copy = copied(message)
         for (const other of listeners) if (other !== own) this.#post(listeners, other, copy)
       },
       close: () => void listeners.delete(own),

@@ -44,7 +44,7 @@ export function drawPlan(world: World, verbs: Verbs, count: number): Step[] {
 
 /** Mostly quick succession, now and then a long silence. */
 function drawPause(dice: Dice): number {
-  const [least, most] = pauses[dice.weighted([50, 30, 17, 2, 1])] as readonly [number, number]
+  const [least, most] = pauses[dice.weighted([50, 30, 17, 2, 0.6])] as readonly [number, number]
   return dice.between(least, most)
 }
 
@@ -53,7 +53,7 @@ const pauses = [
   [50, 1_000],
   [1_000, 10_000],
   [30_000, 120_000],
-  [120_000, 900_000],
+  [120_000, 600_000],
 ] as const
 
 function drawTab(world: World, dice: Dice, isFirst = false): string {
