@@ -82,6 +82,24 @@ describe('critical fields between devices', () => {
     await confirmed(bob)
   })
 
+  test('[P1] a receipt around several writes covers those within it too', async () => {
+    const ann = await person('ann')
+    const at = await ann.create(Finding, { title: 'Beam', severity: 'low' })
+    await at.created.confirmed
+    ann.sync.pause()
+    let isConfirmed = false
+    const outer = at.write(() => at.set({ title: 'Beam, north' }))
+    void outer.confirmed.then(() => {
+      isConfirmed = true
+    })
+    await outer.saved
+    expect(ann.status.get().saving).toBe(false)
+    expect((await ann.sync.pending()).map(({ name }) => name)).toEqual([`finding/${at.id}`])
+    expect(isConfirmed).toBe(false)
+    ann.sync.resume()
+    await outer.confirmed
+  })
+
   test('undo is a change of its own, with a receipt', async () => {
     const ann = await person('ann')
     const finding = await ann.create(Finding, { title: 'Beam', severity: 'low' })

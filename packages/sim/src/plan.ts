@@ -103,7 +103,8 @@ export function carryOut(world: World, verbs: Verbs, step: Step): void {
   const document = args[0]
   if (typeof document === 'string' && document.includes('/') && !world.documents.includes(document))
     throw new SyntaxError(`there is no document ${document}; there are ${world.documents.join(', ')}`)
-  const tab = device.tab(slot)
+  // Whoever has no such tab open works in the one that is.
+  const tab = device.tab(slot) ?? device.tabs[0]
   if (tab !== undefined) action.run(world, tab, args)
 }
 

@@ -12,13 +12,15 @@ interface Validator<T> {
   }
 }
 
-const accepts = <T extends Json>(test: (value: unknown) => boolean): Validator<T> => ({
+const accepts = <T extends Json | undefined>(test: (value: unknown) => boolean): Validator<T> => ({
   '~standard': {
     version: 1 as const,
     vendor: 'tidemark-sim',
     validate: (value: unknown) => (test(value) ? { value: value as T } : { issues: [{ message: 'not a value of this field' }] }),
   },
 })
+
+const isNothing = (value: unknown): value is undefined => value === undefined
 
 const isShort = (value: unknown): boolean => typeof value === 'string' && value.length <= 200
 
@@ -32,9 +34,9 @@ export const SimReport = defineEntity('report', {
       accepts<number>((value) => typeof value === 'number'),
       (_base, values) => Math.max(...values),
     ),
-    verdict: critical(accepts<string>(isShort)),
+    verdict: critical(accepts<string | undefined>((value) => isNothing(value) || isShort(value))),
     approved: critical(
-      accepts<string>((value) => value === 'yes' || value === 'no'),
+      accepts<string | undefined>((value) => isNothing(value) || value === 'yes' || value === 'no'),
       { provisional: 'base' },
     ),
     tags: setOf(accepts<string>(isShort)),

@@ -114,6 +114,9 @@ export class World {
   /** Switches the relay on and opens a tab on each device. */
   start(): void {
     this.relay.start()
+    // Somebody makes backups, where one is to be restored.
+    const dice = seededDice(this.options.seed, 'backup')
+    if (this.options.profile.faults.has('restore')) this.time.schedule(dice.between(2_000, 120_000), () => this.relay.backup())
     for (const device of this.devices) device.openTab(1)
   }
 

@@ -1,8 +1,11 @@
 /** What people do to sets, lists and counters. */
 import type { CounterHandle, ListHandle, SetHandle } from '@tidemark/schema'
 import type { Json } from '@tidemark/store'
-import { drawValue } from '../entities.ts'
+import type { Dice } from '../dice.ts'
+import { drawValue, type SimulatedEntity } from '../entities.ts'
 import { type Action, drawField, withEntity, write } from './action.ts'
+
+const firstOf = ({ sets }: SimulatedEntity, field: string, dice: Dice): Json => dice.pick((sets.get(field) ?? []).slice(0, 3))
 
 const add: Action = {
   verb: 'add',
@@ -11,7 +14,8 @@ const add: Action = {
     const place = drawField(world, dice, ({ sets }) => sets.keys())
     if (place === null) return null
     const entity = world.entityOf(place[0])
-    return [...place, drawValue(entity, entity.sets, place[1], dice)]
+    // Few members, so that several people mean the same one.
+    return [...place, dice.chance(0.2) ? drawValue(entity, entity.sets, place[1], dice) : firstOf(entity, place[1], dice)]
   },
   run: (world, tab, [document, field, value]) => {
     withEntity(world, tab, document as string, (entity) => {

@@ -65,7 +65,7 @@ const set: Action = {
 
 const burst: Action = {
   verb: 'burst',
-  weight: 1,
+  weight: 0.6,
   draw: (world, dice) => {
     const document = anyDocument(world, dice)
     return world.entityOf(document).free.size === 0 ? null : [document, dice.between(5, 60), dice.below(1_000_000)]
@@ -118,6 +118,38 @@ const edit: Action = {
   },
 }
 
+function saveForm(world: World, tab: Tab, verb: string, form: Form, patch: Patch): void {
+  for (const id of write(world, tab, verb, form.entity, () => form.edit.set(patch))) {
+    world.ledger.setFields(id, patch)
+    world.critical.wrote(id, Object.entries(patch), form.seen, form.own)
+    form.own.add(id)
+  }
+}
+
+/** A form that saves by itself while somebody writes in it. */
+const autosave: Action = {
+  verb: 'autosave',
+  weight: 0.4,
+  draw: (world, dice) => {
+    const place = drawField(world, dice, ({ critical }) => critical.keys())
+    return place === null ? null : [...place, dice.between(5, 50), dice.below(1_000_000)]
+  },
+  run: (world, tab, [document, field, count, seed]) => {
+    const dice = seededDice(seed as number, 'autosave')
+    const simulated = world.entityOf(document as string)
+    withEntity(world, tab, document as string, (entity) => {
+      const form = formOf(world, tab, document as string, entity)
+      for (let i = 0; i < (count as number); i++) {
+        tab.life.schedule(dice.between(50, 500) * i, () => {
+          if (tab.entities.get(document as string) !== entity || tab.isClosing) return
+          const patch = { [field as string]: drawValue(simulated, simulated.critical, field as string, dice) }
+          attempt(world, tab, () => saveForm(world, tab, 'autosave', form, patch))
+        })
+      }
+    })
+  },
+}
+
 /** Saves the form that is open, however stale it is by now. */
 const save: Action = {
   verb: 'save',
@@ -129,14 +161,9 @@ const save: Action = {
     return [document, { ...drawPatch(entity, entity.critical, dice), ...(dice.chance(0.2) ? drawPatch(entity, entity.free, dice) : {}) }]
   },
   run: (world, tab, [document, patch]) => {
-    withEntity(world, tab, document as string, (entity) => {
-      const form = formOf(world, tab, document as string, entity)
-      for (const id of write(world, tab, 'save', entity, () => form.edit.set(patch as object))) {
-        world.ledger.setFields(id, patch as Patch)
-        world.critical.wrote(id, Object.entries(patch as Patch), form.seen, form.own)
-        form.own.add(id)
-      }
-    })
+    withEntity(world, tab, document as string, (entity) =>
+      saveForm(world, tab, 'save', formOf(world, tab, document as string, entity), patch as Patch),
+    )
   },
 }
 
@@ -148,10 +175,23 @@ const withdraw: Action = {
     withEntity(world, tab, document as string, (entity) => {
       const form = formOf(world, tab, document as string, entity)
       const before = entity.shown()
-      for (const id of write(world, tab, 'withdraw', entity, () => form.edit.withdraw(field as never)))
-        world.critical.stepped(id, document as string, before, entity)
+      const fields = [field as string, ...world.entityOf(document as string).critical.keys()]
+      // The first that one's own value stands in.
+      for (const one of new Set(fields)) {
+        const ids: number[] = []
+        attempt(world, tab, () => ids.push(...write(world, tab, 'withdraw', entity, () => form.edit.withdraw(one as never))))
+        for (const id of ids) world.critical.stepped(id, document as string, before, entity)
+        if (ids.length > 0) return
+      }
     })
   },
+}
+
+/** The named document, or of those that the tab has open one that fits. */
+export function onScreen(tab: Tab, first: string, fits: (entity: Entity<Fields>) => boolean): [string, Entity<Fields> | undefined] {
+  const open = [first, ...tab.entities.keys()].map((name) => [name, tab.entities.get(name)] as const)
+  const found = open.find(([, entity]) => entity !== undefined && fits(entity))
+  return found === undefined ? [first, undefined] : [found[0], found[1]]
 }
 
 /** Decides a conflict as it is shown now, or as it stood on the screen when the form opened. */
@@ -159,24 +199,25 @@ const decide: Action = {
   verb: 'decide',
   weight: 5,
   draw: (world, dice) => {
-    const place = drawField(world, dice, ({ critical }) => critical.keys())
-    if (place === null) return null
-    const [document, field] = place
-    const entity = world.entityOf(document)
-    const value = dice.chance(0.3) ? { value: drawValue(entity, entity.critical, field, dice) } : null
-    return [document, field, dice.chance(0.3), dice.below(16), value, `reason-${dice.below(1_000_000)}`]
+    const document = anyDocument(world, dice)
+    if (world.entityOf(document).critical.size === 0) return null
+    return [document, dice.chance(0.3), dice.below(16), dice.chance(0.3) ? dice.below(16) : null, `reason-${dice.below(1_000_000)}`]
   },
-  run: (world, tab, [document, field, isStale, pick, value, reason]) => {
-    withEntity(world, tab, document as string, (entity) => {
-      const form = isStale === true ? formOf(world, tab, document as string, entity) : openForm(world, tab, document as string, entity)
-      const conflict = form.conflicts.find((one) => one.field === field)
+  run: (world, tab, [first, isStale, pick, other, reason]) => {
+    const [document, open] = onScreen(tab, first as string, ({ conflicts }) => conflicts.length > 0)
+    withEntity(world, tab, document, (entity) => {
+      const form = isStale === true ? formOf(world, tab, document, entity) : openForm(world, tab, document, open ?? entity)
+      const conflict = form.conflicts[(pick as number) % form.conflicts.length]
       const candidate = conflict?.candidates[(pick as number) % conflict.candidates.length]
       if (conflict === undefined || candidate === undefined) return
-      const choice = value === null ? { choose: candidate.id } : (value as { value: unknown })
-      const chosen = value === null ? candidate.value : (value as { value: unknown }).value
+      const { field } = conflict
+      const values = world.entityOf(document).critical.get(field) ?? []
+      const value = other === null || values.length === 0 ? null : { value: values[(other as number) % values.length] as Json }
+      const choice = value ?? { choose: candidate.id }
+      const chosen = value === null ? candidate.value : value.value
       const shown = conflict.candidates.map((one) => one.value as Json)
       for (const id of write(world, tab, 'decide', entity, () => conflict.decide(choice, { reason: reason as string }))) {
-        world.critical.decided(id, field as string, chosen as Json, form.seen, form.own, { reason: reason as string, shown })
+        world.critical.decided(id, field, chosen as Json, form.seen, form.own, { reason: reason as string, shown })
         form.own.add(id)
       }
     })
@@ -187,21 +228,23 @@ const revise: Action = {
   verb: 'revise',
   weight: 2,
   draw: (world, dice) => {
-    const place = drawField(world, dice, ({ critical }) => critical.keys())
-    if (place === null) return null
-    const entity = world.entityOf(place[0])
-    return [...place, drawValue(entity, entity.critical, place[1], dice), `reason-${dice.below(1_000_000)}`]
+    const document = anyDocument(world, dice)
+    return world.entityOf(document).critical.size === 0 ? null : [document, dice.below(16), `reason-${dice.below(1_000_000)}`]
   },
-  run: (world, tab, [document, field, value, reason]) => {
-    withEntity(world, tab, document as string, (entity) => {
+  run: (world, tab, [first, pick, reason]) => {
+    const [document] = onScreen(tab, first as string, ({ decisions }) => decisions.some(({ stands }) => stands))
+    withEntity(world, tab, document, (entity) => {
       const seen = world.critical.seenBy(entity)
-      const decision = entity.decisions.find((one) => one.field === field && one.stands)
-      if (decision === undefined) return
+      const decision = entity.decisions.find(({ stands }) => stands)
+      const values = world.entityOf(document).critical.get(decision?.field ?? '') ?? []
+      const value = values[(pick as number) % values.length]
+      if (decision === undefined || value === undefined) return
+      const field: string = decision.field
       const shown = [decision.value as Json]
       for (const id of write(world, tab, 'revise', entity, () => decision.revise({ value }, { reason: reason as string })))
-        world.critical.decided(id, field as string, value as Json, seen, new Set(), { reason: reason as string, shown })
+        world.critical.decided(id, field, value, seen, new Set(), { reason: reason as string, shown })
     })
   },
 }
 
-export const fieldActions: readonly Action[] = [create, set, burst, edit, save, withdraw, decide, revise]
+export const fieldActions: readonly Action[] = [create, set, burst, edit, save, autosave, withdraw, decide, revise]

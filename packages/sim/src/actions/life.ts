@@ -4,6 +4,7 @@ import type { Fields } from '@tidemark/schema'
 import type { Tab } from '../device.ts'
 import type { World } from '../world.ts'
 import { type Action, anyDocument, withEntity, write } from './action.ts'
+import { onScreen } from './fields.ts'
 
 const remove: Action = {
   verb: 'delete',
@@ -20,8 +21,9 @@ const restore: Action = {
   verb: 'restore-entity',
   weight: 2,
   draw: (world, dice) => [anyDocument(world, dice)],
-  run: (world, tab, [document]) => {
-    withEntity(world, tab, document as string, (entity) => {
+  run: (world, tab, [first]) => {
+    const [document] = onScreen(tab, first as string, ({ life }) => life.status === 'deleted')
+    withEntity(world, tab, document, (entity) => {
       for (const id of write(world, tab, 'restore-entity', entity, () => void entity.restore())) world.collections.ended(id, 'restore')
     })
   },
@@ -31,8 +33,13 @@ const step = (verb: 'undo' | 'redo', weight: number): Action => ({
   verb,
   weight,
   draw: (world, dice) => [anyDocument(world, dice)],
-  run: (world, tab, [document]) =>
-    withEntity(world, tab, document as string, (entity) => stepped(world, tab, verb, document as string, entity)),
+  run: (world, tab, [first]) => {
+    const [document] = onScreen(tab, first as string, ({ canUndo, canRedo }) => canUndo || (verb === 'redo' && canRedo))
+    withEntity(world, tab, document, (entity) => {
+      if (verb === 'redo' && !entity.canRedo) stepped(world, tab, 'undo', document, entity)
+      stepped(world, tab, verb, document, entity)
+    })
+  },
 })
 
 /** What a step changed is read off before and after: nothing else runs between. */

@@ -100,8 +100,8 @@ export const spaceActions: readonly Action[] = [
   close,
   list,
   unlist,
-  sync('pause', 0.5),
-  sync('resume', 2),
+  sync('pause', 0.7),
+  sync('resume', 3),
   sync('retry', 1),
   closeTab,
 ]

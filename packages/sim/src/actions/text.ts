@@ -32,7 +32,7 @@ const placeIn = (text: Y.Text, at: Json | undefined): number => (at as number) %
 /** One key at a time, at the pace of a person; a backspace takes what stands before the cursor. */
 const type: Action = {
   verb: 'type',
-  weight: 8,
+  weight: 5,
   draw: (world, dice) => {
     const place = drawField(world, dice, ({ texts }) => texts)
     return place === null ? null : [...place, dice.below(400), keys(dice)]

@@ -1,4 +1,4 @@
-/** P5 and P8: nothing piles up, and a settled world is quiet. */
+/** P5 and P8: nothing piles up, and nothing goes round in circles. */
 import type { Oracle } from './oracle.ts'
 
 /** How often the relay's figures are looked at, in events. */
@@ -11,6 +11,8 @@ export const queueBounds = {
   maxQueuedBytesPerDevice: 1 << 20,
   /** Events that may wait in the whole world, per device. */
   maxEventsPerDevice: 20_000,
+  /** Events that may happen in the whole world within a virtual minute, per device: a busy minute has about 1,500. */
+  maxEventsPerMinute: 10_000,
 } as const
 
 const queuesAreBounded: Oracle = {
@@ -29,4 +31,20 @@ const queuesAreBounded: Oracle = {
   },
 }
 
-export const boundOracles: readonly Oracle[] = [queuesAreBounded]
+/** Nothing goes round in circles: every change leads to a bounded number of others. */
+const nothingCircles: Oracle = {
+  name: 'P5 cost follows change',
+  watch: (world, fail) => {
+    let [minute, before] = [0, 0]
+    const most = (world.devices.length + 1) * queueBounds.maxEventsPerMinute
+    world.listen((event) => {
+      if (event.type !== 'tick') return
+      const { nowMs, events } = world.time
+      const now = Math.floor(nowMs / 60_000)
+      if (now !== minute) [minute, before] = [now, events]
+      else if (events - before > most) fail(`${events - before} events within a minute: something goes round in circles`)
+    })
+  },
+}
+
+export const boundOracles: readonly Oracle[] = [queuesAreBounded, nothingCircles]

@@ -58,6 +58,23 @@ export const appBugs: readonly PlantedBug[] = [
     },
   },
   {
+    name: 'an entity reads differently on each replica',
+    faults: 'none',
+    oracle: 'P9 a stock document reads the same',
+    plant: () => ({
+      entities: attaching((doc, options) => {
+        const inner = report.attach(doc, options)
+        const value = (): typeof inner.value => ({ ...inner.value, parity: doc.clientID % 2 })
+        return changed(inner, {
+          get value() {
+            return value()
+          },
+          get: value,
+        })
+      }),
+    }),
+  },
+  {
     name: 'an entity writes without superseding what it shows',
     faults: 'none',
     oracle: 'P3 a later write beats what it had seen',
@@ -65,8 +82,8 @@ export const appBugs: readonly PlantedBug[] = [
   },
   {
     name: 'an entity answers every change with a change',
-    faults: ['latency', 'slow-disk', 'slow-log'],
-    oracle: 'P6 everything settles',
+    faults: 'none',
+    oracle: 'P5 cost follows change',
     plant: () => ({
       entities: attaching((doc, options) => {
         const inner = report.attach(doc, options)
@@ -85,7 +102,7 @@ export const appBugs: readonly PlantedBug[] = [
       actions: {
         spam: ({ doc }) => {
           doc.transact(() => {
-            for (let n = 0; n < 60; n++) doc.getArray(entriesName).push([{ rubbish: n }])
+            for (let n = 0; n < 600; n++) doc.getArray(entriesName).push([{ rubbish: n }])
           })
         },
       },
