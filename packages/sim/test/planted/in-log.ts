@@ -2,11 +2,11 @@
 import type { Log, LogEntry, Place } from '@tidemark/relay'
 import * as Y from 'yjs'
 import type { Ports } from '../../src/index.ts'
-import type { PlantedBug } from './planted.ts'
+import type { Plant, PlantedBug } from './planted.ts'
 
 const everything = { maxItems: 1e6, maxBytes: 1e9 }
 const inLog =
-  (log: NonNullable<Ports['log']>): PlantedBug['plant'] =>
+  (log: NonNullable<Ports['log']>): Plant =>
   () => ({ ports: { log } })
 
 const varUintBytes = (value: number): number => (value < 128 ? 1 : 1 + varUintBytes(Math.floor(value / 128)))

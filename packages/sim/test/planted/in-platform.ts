@@ -1,24 +1,24 @@
 /** Bugs of what surrounds a tab: sockets, locks, channels, timers, chance. */
 import { type Ports, seededDice } from '../../src/index.ts'
-import type { PlantedBug } from './planted.ts'
+import type { Plant, PlantedBug } from './planted.ts'
 
 type Platform = Parameters<NonNullable<Ports['platform']>>[0]
 type Hear = (bytes: Uint8Array) => void
 
 /** Changes what a tab hears; `change` is made anew for each connection. */
 const hearing =
-  (change: (hear: Hear) => Hear): PlantedBug['plant'] =>
+  (change: (hear: Hear) => Hear): Plant =>
   () => ({
     ports: { connect: (connect) => (url, handlers) => connect(url, { ...handlers, message: change((bytes) => handlers.message(bytes)) }) },
   })
 
 const platform =
-  (change: (platform: Platform, tab: string) => Partial<Platform>): PlantedBug['plant'] =>
+  (change: (platform: Platform, tab: string) => Partial<Platform>): Plant =>
   () => ({
     ports: { platform: (one, tab) => ({ ...one, ...change(one, tab) }) },
   })
 
-const withoutTimers = (isLost: (delayMs: number) => boolean): PlantedBug['plant'] =>
+const withoutTimers = (isLost: (delayMs: number) => boolean): Plant =>
   platform(({ clock }) => ({
     clock: { ...clock, schedule: (delayMs, run) => (isLost(delayMs) ? () => undefined : clock.schedule(delayMs, run)) },
   }))

@@ -1,9 +1,9 @@
 /** Bugs of a device's database. */
 import type { LocalStore } from '@tidemark/store'
-import type { PlantedBug } from './planted.ts'
+import type { Plant, PlantedBug } from './planted.ts'
 
 const inStore =
-  (store: (store: LocalStore) => LocalStore): PlantedBug['plant'] =>
+  (store: (store: LocalStore) => LocalStore): Plant =>
   () => ({ ports: { store } })
 const all = Number.MAX_SAFE_INTEGER
 

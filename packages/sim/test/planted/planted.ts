@@ -1,6 +1,8 @@
 /** What a planted bug is: a port wrapper, an entity, or shipped source, with a mistake that somebody could make. */
 import type { Faults, SimulationOptions } from '../../src/index.ts'
 
+export type Plant = () => Pick<SimulationOptions, 'ports' | 'entities' | 'actions' | 'rules'>
+
 export interface PlantedBug {
   readonly name: string
   /** The profile under which it shows; what a user would name. */
@@ -10,7 +12,7 @@ export interface PlantedBug {
   /** Takes more seeds than a run on each change has; `npm run planted` hunts it. */
   readonly isRare?: boolean
   /** Fresh wrappers for one run. */
-  plant?(): Pick<SimulationOptions, 'ports' | 'entities' | 'actions' | 'rules'>
+  readonly plant?: Plant
   /** A place in shipped source and what stands there instead; see `source-patch.ts`. */
   readonly source?: SourcePatch
 }
