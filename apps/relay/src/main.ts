@@ -6,20 +6,23 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock, systemRandom, TidemarkError } from '@tidemark/base'
-import { createRelayServer, openSqliteLog, type RelayServerOptions } from '@tidemark/relay'
+import { createRelayServer, jwtSignIn, openSqliteLog, type RelayServerOptions } from '@tidemark/relay'
 import { destination, pino } from 'pino'
 import sirv from 'sirv'
 import manifest from '../package.json' with { type: 'json' }
 import { help, readCommand, type ServeOptions } from './options.ts'
+import { signToken } from './token.ts'
 
 const logger = pino({}, destination({ fd: 2, sync: true }))
 
-async function serve({ port, host, data, app }: ServeOptions): Promise<void> {
+async function serve({ port, host, data, app, signIn, origins }: ServeOptions): Promise<void> {
   const files = app === null ? {} : { onRequest: serveApp(app) }
+  const authorize = signIn === null ? {} : { authorize: jwtSignIn(signIn) }
+  const allowed = origins === null ? {} : { allowedOrigins: origins }
   const ports = { clock: systemClock, random: systemRandom, logger }
   const log = await openSqliteLog({ directory: data, ...ports, onDeath: fail })
   try {
-    const server = await createRelayServer({ log, ...ports, port, host, version: manifest.version, ...files })
+    const server = await createRelayServer({ log, ...ports, port, host, version: manifest.version, ...files, ...authorize, ...allowed })
     const stop = (signal: string): void => {
       logger.info({ signal }, 'stopping')
       server.close().then(
@@ -30,7 +33,7 @@ async function serve({ port, host, data, app }: ServeOptions): Promise<void> {
     process.once('SIGTERM', stop)
     process.once('SIGINT', stop)
     process.stdout.write(`${JSON.stringify({ url: server.url, pid: process.pid })}\n`)
-    logger.info({ url: server.url, data }, 'listening')
+    logger.info({ url: server.url, data, signIn: signIn === null ? 'none' : 'jwt' }, 'listening')
   } catch (error) {
     await log.close()
     throw error
@@ -56,8 +59,9 @@ function fail(error: unknown): never {
 }
 
 async function run(): Promise<void> {
-  const command = readCommand(process.argv.slice(2))
+  const command = readCommand(process.argv.slice(2), process.env)
   if (command.command === 'help') process.stdout.write(help)
+  else if (command.command === 'token') process.stdout.write(`${await signToken(command)}\n`)
   else await serve(command)
 }
 

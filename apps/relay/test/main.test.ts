@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readCommand } from '../src/options.ts'
 import { type RelayProcess, runRelay, startRelay } from './relay-process.ts'
 
@@ -19,7 +19,7 @@ const data = join(directory, 'data')
 
 describe('the command line', () => {
   test('serve is the default, and may be said first', () => {
-    const expected = { command: 'serve', port: 8787, host: '127.0.0.1', data: './data', app: null }
+    const expected = { command: 'serve', port: 8787, host: '127.0.0.1', data: './data', app: null, signIn: null, origins: null }
     expect(readCommand(['--allow-anonymous'])).toEqual(expected)
     expect(readCommand(['serve', '--allow-anonymous', '--port', '0', '--host', '::', '--data', 'd', '--serve', 'dist'])).toEqual({
       ...expected,
@@ -47,6 +47,55 @@ describe('the command line', () => {
   )
 })
 
+describe('the options of sign-in', () => {
+  const secretFile = join(directory, 'secret')
+  beforeEach(() => {
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(secretFile, 'a secret of thirty-two bytes, at least\n')
+  })
+
+  test('are a secret by file or environment, or the address of keys', () => {
+    const secret = 'a secret of thirty-two bytes, at least'
+    const signIn = (args: string[], environment = {}) => readCommand(args, environment)
+    expect(signIn(['--jwt-secret-file', secretFile, '--jwt-issuer', 'me'])).toMatchObject({ signIn: { secret, issuer: 'me' } })
+    expect(signIn([], { TIDEMARK_JWT_SECRET: secret })).toMatchObject({ signIn: { secret } })
+    expect(signIn(['--jwks', 'https://id.example/keys', '--allow-origin', 'https://a', '--allow-origin', 'https://b'])).toMatchObject({
+      signIn: { jwksUrl: 'https://id.example/keys' },
+      origins: ['https://a', 'https://b'],
+    })
+  })
+
+  test.each([
+    [['--allow-anonymous', '--jwks', 'https://x']],
+    [['--jwks', 'https://x', '--jwt-secret-file', secretFile]],
+    [['--jwt-secret-file', '/nowhere']],
+    [['token', '--user', 'ann', '--grant', 'acme=write']],
+    [['token', '--jwt-secret-file', secretFile, '--grant', 'acme=write']],
+    [['token', '--jwt-secret-file', secretFile, '--user', 'ann', '--grant', 'acme=all']],
+    [['token', '--jwt-secret-file', secretFile, '--user', 'ann']],
+  ])('%j is refused', (args) => {
+    expect(() => readCommand(args)).toThrow(expect.objectContaining({ code: 'relay/config' }))
+  })
+
+  test('sign a token that the relay takes, and no other', async () => {
+    relay = await startRelay(['--port', '0', '--data', data, '--jwt-secret-file', secretFile])
+    const { stdout } = await runRelay(['token', '--jwt-secret-file', secretFile, '--user', 'ann', '--grant', 'acme:note/=write'])
+    const dial = (document: string, token: string): Promise<number> =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(`${relay?.url}/acme/${document}?token=${token}`)
+        socket.onclose = ({ code }) => resolve(code)
+        socket.onmessage = () => {
+          resolve(0)
+          socket.close()
+        }
+      })
+    expect(await dial('note/1', stdout.trim())).toBe(0)
+    expect(await dial('other/1', stdout.trim())).toBe(4403)
+    expect(await dial('note/1', '')).toBe(4401)
+    expect(relay.log()).not.toContain(stdout.trim().split('.')[1])
+  })
+})
+
 describe('the relay as a program', () => {
   test('prints one line of JSON when it listens, and stops cleanly when told to', async () => {
     relay = await startRelay(['serve', '--port', '0', '--data', data, '--allow-anonymous'])
@@ -70,7 +119,7 @@ describe('the relay as a program', () => {
   })
 
   test.each([
-    ['without --allow-anonymous', ['--port', '0', '--data', data], 'no sign-in yet'],
+    ['without a way to sign in', ['--port', '0', '--data', data], 'say how to sign in'],
     ['with an app that is not built', ['--port', '0', '--data', data, '--allow-anonymous', '--serve', directory], 'build the app first'],
   ])('%s it says why in one line and ends with 1', async (_, args, reason) => {
     const { code, stdout, stderr } = await runRelay(args)

@@ -9,6 +9,8 @@ const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 export interface RelayProcess {
   readonly url: string
   readonly pid: number
+  /** What it has logged so far. */
+  log(): string
   /** Ends the process by `signal`; resolves with its exit code, null when the signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>
 }
@@ -17,6 +19,10 @@ export interface RelayProcess {
 export async function startRelay(args: readonly string[]): Promise<RelayProcess> {
   const child = run(args)
   const exited = once(child, 'exit')
+  let logged = ''
+  child.stderr?.on('data', (bytes) => {
+    logged += bytes
+  })
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
   const [line] = await Promise.race([once(lines, 'line'), exited])
   if (typeof line !== 'string') throw new Error(`the relay ended with ${line}`)
@@ -24,6 +30,7 @@ export async function startRelay(args: readonly string[]): Promise<RelayProcess>
   return {
     url,
     pid,
+    log: () => logged,
     end: async (signal) => {
       process.kill(pid, signal)
       const [code] = await exited

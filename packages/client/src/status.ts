@@ -5,6 +5,7 @@
  * database's state and whether it has writes that are not saved yet.
  */
 import { type ErrorCode, isErrorCode, TidemarkError } from '@tidemark/base'
+import type { Access } from '@tidemark/protocol'
 import type { StoreStatus } from '@tidemark/store'
 
 /**
@@ -34,6 +35,8 @@ export interface SyncStatus {
   readonly pending: PendingTotals
   /** When the relay last acknowledged something of this browser, ms since 1970. */
   readonly lastConfirmedMs: number | null
+  /** The most that the relay lets this user do in the space, as it said last; null before it said anything. */
+  readonly access: Access | null
   /** Why it is stopped, or what the relay refused last. */
   readonly problem: TidemarkError | null
 }
@@ -53,6 +56,7 @@ export const initialSyncStatus: SyncStatus = {
   retryAtMs: null,
   pending: { documents: 0, bytes: 0, sinceMs: null },
   lastConfirmedMs: null,
+  access: null,
   problem: null,
 }
 
@@ -74,6 +78,7 @@ export function sameSyncStatus(a: SyncStatus, b: SyncStatus): boolean {
     a.phase === b.phase &&
     a.retryAtMs === b.retryAtMs &&
     a.lastConfirmedMs === b.lastConfirmedMs &&
+    a.access === b.access &&
     a.problem?.message === b.problem?.message &&
     a.pending.documents === b.pending.documents &&
     a.pending.bytes === b.pending.bytes &&

@@ -190,7 +190,13 @@ export class SyncControl implements SpaceSync {
     if (engine === null) return
     if (engine.phase === 'live' || engine.phase === 'catching-up') this.#failure = null
     const problem = engine.state.stopped ?? this.#failure ?? this.#refusal
-    this.#setSync({ ...this.#sync, phase: engine.phase, retryAtMs: engine.state.retryAtMs, problem })
+    this.#setSync({
+      ...this.#sync,
+      phase: engine.phase,
+      retryAtMs: engine.state.retryAtMs,
+      access: engine.access ?? this.#sync.access,
+      problem,
+    })
     this.#post()
   }
 

@@ -17,6 +17,8 @@ const welcome = (incarnation: string, common: number): Welcome => ({
   common,
   head: 90,
   access: 'write',
+  grants: '',
+  expiresAtMs: 0,
   limits: defaultRelayLimits,
   nowMs: 0,
 })
@@ -28,6 +30,7 @@ const part = (from: number, to: number, last: number, done = false): Changes => 
   to,
   last,
   done,
+  widens: null,
   changes: [],
 })
 

@@ -85,10 +85,14 @@ test('[P2] what a device may not carry back to a restored relay stays marked, an
   await report.created.confirmed
   network.kill()
   const log = createMemoryLog({ random: systemRandom })
-  const relay = createRelay({ log, clock: systemClock, random: systemRandom })
   let access: 'read' | 'write' = 'read'
   network.log = log
-  network.relay = { ...relay, figures: relay.figures, connect: (socket) => relay.connect(socket, { grant: { principal: 'ann', access } }) }
+  network.relay = createRelay({
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    authorize: () => ({ principal: 'ann', grants: [{ prefix: '', access }], expiresAtMs: null }),
+  })
   ann.sync.retryNow()
   await until(ann.status, (status) => status.problem?.code === 'relay/forbidden')
   access = 'write'

@@ -1,8 +1,8 @@
 /**
  * What a client says to the relay: types and bytes.
  *
- * The order is `hello` first; the relay answers `welcome`, and only then come the others. `token`,
- * `subscribe`, `audit` and the rest of the numbers in `clientTypes` are kept for their messages.
+ * The order is `hello` first; the relay answers `welcome`, and only then come the others. The numbers that
+ * `clientTypes` leaves out are kept for messages to come.
  */
 import type { Cursor, Incarnation } from './cursor.ts'
 import { wireLimits } from './limits.ts'
@@ -38,6 +38,12 @@ export interface Hello {
   readonly incarnations: readonly Incarnation[]
   /** Bytes of `changes` the client takes before it grants more. */
   readonly credit: number
+}
+
+/** Another sign-in token of the same user, before the one of `hello` ends; answered by `access`, or `bye` where it is none. */
+export interface Token {
+  readonly type: 'token'
+  readonly token: string
 }
 
 /** This user's own edits of one document, V1; answered by `ack` or `refuse` of the same `n`. */
@@ -76,15 +82,17 @@ export interface Ping {
   readonly type: 'ping'
 }
 
-export type ClientMessage = Hello | Push | Carry | Credit | Chunk | Ping
+export type ClientMessage = Hello | Token | Push | Carry | Credit | Chunk | Ping
 
-export const clientTypes = { hello: 1, push: 5, carry: 6, credit: 7, chunk: 10, ping: 11 } as const
+export const clientTypes = { hello: 1, token: 2, push: 5, carry: 6, credit: 7, chunk: 10, ping: 11 } as const
 
 export function writeClientMessage(writer: Writer, message: ClientMessage): void {
   writeNumber(writer, clientTypes[message.type])
   switch (message.type) {
     case 'hello':
       return writeHello(writer, message)
+    case 'token':
+      return writeText(writer, message.token)
     case 'push':
     case 'carry':
       writeNumber(writer, message.n)
@@ -103,6 +111,8 @@ export function readClientMessage(type: number, reader: Reader): ClientMessage |
   switch (type) {
     case clientTypes.hello:
       return readHello(reader)
+    case clientTypes.token:
+      return { type: 'token', token: readText(reader) }
     case clientTypes.push:
     case clientTypes.carry:
       return {
@@ -161,11 +171,15 @@ function writeCursor(writer: Writer, cursor: Cursor): void {
   if (cursor.catchUp === undefined) return
   writeNumber(writer, cursor.catchUp.to)
   writeNumber(writer, cursor.catchUp.last)
+  writeFlag(writer, cursor.catchUp.grants !== undefined)
+  if (cursor.catchUp.grants !== undefined) writeText(writer, cursor.catchUp.grants)
 }
 
 function readCursor(reader: Reader): Cursor {
   const cursor = { incarnation: readText(reader), seq: readNumber(reader), grants: readText(reader), scope: readText(reader) }
-  return readFlag(reader) ? { ...cursor, catchUp: { to: readNumber(reader), last: readNumber(reader) } } : cursor
+  if (!readFlag(reader)) return cursor
+  const catchUp = { to: readNumber(reader), last: readNumber(reader) }
+  return { ...cursor, catchUp: readFlag(reader) ? { ...catchUp, grants: readText(reader) } : catchUp }
 }
 
 export function writeChunk(writer: Writer, chunk: Chunk): void {

@@ -17,6 +17,8 @@ export interface CatchUp {
   readonly to: number
   /** The number of the last document listed; 0 before the first. */
   readonly last: number
+  /** Set where it lists what new grants made visible, from the beginning: the cursor takes them when it is done, and keeps its seq. */
+  readonly grants?: string
 }
 
 export interface Cursor {
@@ -30,7 +32,8 @@ export interface Cursor {
 }
 
 /** How far a replica has read at all: to the end of a catch-up that was broken off, for the part that was listed. */
-export const reachOf = (cursor: Cursor): number => Math.max(cursor.seq, cursor.catchUp?.to ?? 0)
+export const reachOf = (cursor: Cursor): number =>
+  cursor.catchUp === undefined || cursor.catchUp.grants !== undefined ? cursor.seq : Math.max(cursor.seq, cursor.catchUp.to)
 
 /**
  * The last seq common to a relay's history and a replica's.

@@ -6,6 +6,7 @@ export type {
   Hello,
   Ping,
   Push,
+  Token,
 } from './client-messages.ts'
 export { type CatchUp, type Cursor, commonSeq, type Incarnation, reachOf } from './cursor.ts'
 export { createClientFrameDecoder, createRelayFrameDecoder, encodeClientMessages, encodeRelayMessages, type FrameDecoder } from './frame.ts'
@@ -13,6 +14,7 @@ export { defaultRelayLimits, type RelayLimits, wireLimits } from './limits.ts'
 export { documentName, isDocumentName, isEntityId, isEntityType, isSpaceName, parseDocumentName } from './names.ts'
 export {
   type Access,
+  type AccessChange,
   type Ack,
   accessLevels,
   type Bye,

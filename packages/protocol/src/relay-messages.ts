@@ -38,7 +38,12 @@ export interface Welcome {
   readonly common: number
   /** The log's last seq. */
   readonly head: number
+  /** The most that this session may do anywhere in the space. */
   readonly access: Access
+  /** What the cursor calls the grants from now on: '' where all of the space is visible. */
+  readonly grants: string
+  /** When the sign-in ends unless another token comes first, ms since 1970 by the relay's clock; 0 for never. */
+  readonly expiresAtMs: number
   readonly limits: RelayLimits
   /** The relay's clock, ms since 1970. */
   readonly nowMs: number
@@ -69,6 +74,8 @@ export interface CatchUpChanges {
   readonly last: number
   /** Whether this was the last part; the cursor's seq becomes `to`. */
   readonly done: boolean
+  /** Set where it lists, from 0, what these new grants made visible: when it is done the cursor takes them, and keeps its seq. */
+  readonly widens: string | null
   readonly changes: readonly Change[]
 }
 
@@ -99,6 +106,16 @@ export interface Names {
   readonly names: readonly (readonly [number: number, document: string])[]
 }
 
+/** What the session may do has changed, or its sign-in was renewed. */
+export interface AccessChange {
+  readonly type: 'access'
+  readonly access: Access
+  /** What the cursor calls the grants from now on; what became visible follows by `changes`. */
+  readonly grants: string
+  /** As in `welcome`. */
+  readonly expiresAtMs: number
+}
+
 /** The last message before the relay closes. */
 export interface Bye {
   readonly type: 'bye'
@@ -113,9 +130,19 @@ export interface Pong {
   readonly type: 'pong'
 }
 
-export type RelayMessage = Welcome | Changes | Ack | Refuse | Names | Chunk | Bye | Pong
+export type RelayMessage = Welcome | Changes | Ack | Refuse | Names | Chunk | AccessChange | Bye | Pong
 
-export const relayTypes = { welcome: 32, changes: 33, ack: 36, refuse: 37, names: 38, chunk: clientTypes.chunk, bye: 45, pong: 46 } as const
+export const relayTypes = {
+  welcome: 32,
+  changes: 33,
+  ack: 36,
+  refuse: 37,
+  names: 38,
+  chunk: clientTypes.chunk,
+  access: 42,
+  bye: 45,
+  pong: 46,
+} as const
 
 export function writeRelayMessage(writer: Writer, message: RelayMessage): void {
   writeNumber(writer, relayTypes[message.type])
@@ -141,6 +168,10 @@ export function writeRelayMessage(writer: Writer, message: RelayMessage): void {
       return
     case 'chunk':
       return writeChunk(writer, message)
+    case 'access':
+      writeNumber(writer, accessLevels.indexOf(message.access))
+      writeText(writer, message.grants)
+      return writeNumber(writer, message.expiresAtMs)
     case 'bye':
       writeText(writer, message.code)
       writeNumber(writer, message.retryAfterMs)
@@ -164,6 +195,8 @@ export function readRelayMessage(type: number, reader: Reader): RelayMessage | n
       return { type: 'names', names: readNames(reader) }
     case relayTypes.chunk:
       return readChunk(reader)
+    case relayTypes.access:
+      return { type: 'access', access: readAccess(reader), grants: readText(reader), expiresAtMs: readNumber(reader) }
     case relayTypes.bye:
       return { type: 'bye', code: readCode(reader), retryAfterMs: readNumber(reader), detail: readText(reader) }
     case relayTypes.pong:
@@ -179,6 +212,8 @@ function writeWelcome(writer: Writer, message: Welcome): void {
   writeNumber(writer, message.common)
   writeNumber(writer, message.head)
   writeNumber(writer, accessLevels.indexOf(message.access))
+  writeText(writer, message.grants)
+  writeNumber(writer, message.expiresAtMs)
   writeNumber(writer, message.limits.maxFrameBytes)
   writeNumber(writer, message.limits.maxUpdateBytes)
   writeNumber(writer, message.limits.maxPushesInFlight)
@@ -190,11 +225,18 @@ function readWelcome(reader: Reader): Welcome {
   const first = readNumber(reader)
   const common = readNumber(reader)
   const head = readNumber(reader)
+  const access = readAccess(reader)
+  const grants = readText(reader)
+  const expiresAtMs = readNumber(reader)
+  const limits = { maxFrameBytes: readNumber(reader), maxUpdateBytes: readNumber(reader), maxPushesInFlight: readNumber(reader) }
+  return { type: 'welcome', incarnation, first, common, head, access, grants, expiresAtMs, limits, nowMs: readNumber(reader) }
+}
+
+function readAccess(reader: Reader): Access {
   const level = readNumber(reader)
   const access = accessLevels[level]
   if (access === undefined) throw malformed(`no access level ${level}`)
-  const limits = { maxFrameBytes: readNumber(reader), maxUpdateBytes: readNumber(reader), maxPushesInFlight: readNumber(reader) }
-  return { type: 'welcome', incarnation, first, common, head, access, limits, nowMs: readNumber(reader) }
+  return access
 }
 
 function writeChanges(writer: Writer, message: Changes): void {
@@ -205,6 +247,8 @@ function writeChanges(writer: Writer, message: Changes): void {
   if (isCatchUp) {
     writeNumber(writer, message.last)
     writeFlag(writer, message.done)
+    writeFlag(writer, message.widens !== null)
+    if (message.widens !== null) writeText(writer, message.widens)
   }
   writeNumber(writer, message.changes.length)
   for (const { number, update } of message.changes) {
@@ -226,6 +270,7 @@ function readChanges(reader: Reader): Changes {
     to: end,
     last: readNumber(reader),
     done: readFlag(reader),
+    widens: readFlag(reader) ? readText(reader) : null,
     changes: readChangeList(reader),
   }
 }

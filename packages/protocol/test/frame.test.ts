@@ -29,12 +29,13 @@ const clientGolden: readonly (readonly [ClientMessage, string])[] = [
       token: 't',
       replica: 'r',
       build: '',
-      cursor: { ...cursor, catchUp: { to: 400, last: 7 } },
+      cursor: { ...cursor, catchUp: { to: 400, last: 7, grants: 'g' } },
       incarnations: [{ id: 'A', first: 1 }],
       credit: 0,
     },
-    '190101016101740172000101' + '41' + 'ac02' + '0000' + '01' + '9003' + '07' + '01' + '0141' + '01' + '00',
+    '1c0101016101740172000101' + '41' + 'ac02' + '0000' + '01' + '9003' + '07' + '01' + '0167' + '01' + '0141' + '01' + '00',
   ],
+  [{ type: 'token', token: 't' }, '03020174'],
   [{ type: 'push', n: 1, document: 'report/x', update }, '0f0501087265706f72742f7803010203'],
   [{ type: 'carry', n: 2, document: 'report/x', update }, '0f0602087265706f72742f7803010203'],
   [{ type: 'credit', bytes: 128 }, '03078001'],
@@ -42,17 +43,33 @@ const clientGolden: readonly (readonly [ClientMessage, string])[] = [
 ]
 const relayGolden: readonly (readonly [RelayMessage, string])[] = [
   [
-    { type: 'welcome', incarnation: 'A', first: 1, common: 2, head: 3, access: 'write', limits: defaultRelayLimits, nowMs: 1_000 },
-    '1220' + '0141' + '01' + '02' + '03' + '02' + '808040' + '80808008' + '8002' + 'e807',
+    {
+      type: 'welcome',
+      incarnation: 'A',
+      first: 1,
+      common: 2,
+      head: 3,
+      access: 'write',
+      grants: 'g',
+      expiresAtMs: 5,
+      limits: defaultRelayLimits,
+      nowMs: 1_000,
+    },
+    '1520' + '0141' + '01' + '02' + '03' + '02' + '0167' + '05' + '808040' + '80808008' + '8002' + 'e807',
   ],
   [{ type: 'changes', mode: 'live', after: 1, seq: 2, changes: [{ number: 5, update }] }, '0a21000102010503010203'],
-  [{ type: 'changes', mode: 'catch-up', from: 1, to: 2, last: 5, done: true, changes: [] }, '07210101020501' + '00'],
+  [{ type: 'changes', mode: 'catch-up', from: 1, to: 2, last: 5, done: true, widens: null, changes: [] }, '08210101020501' + '00' + '00'],
+  [
+    { type: 'changes', mode: 'catch-up', from: 0, to: 2, last: 5, done: false, widens: 'g', changes: [] },
+    '0a210100020500' + '01' + '0167' + '00',
+  ],
   [{ type: 'ack', n: 1, seq: 2 }, '03240102'],
   [
     { type: 'refuse', n: 1, document: 'x', code: 'relay/too-large', detail: 'big' },
     '182501' + '0178' + '0f72656c61792f746f6f2d6c61726765' + '03626967',
   ],
   [{ type: 'names', names: [[5, 'report/x']] }, '0c260105087265706f72742f78'],
+  [{ type: 'access', access: 'read', grants: '', expiresAtMs: 300 }, '052a01' + '00' + 'ac02'],
   [{ type: 'bye', code: 'relay/busy', retryAfterMs: 1_000, detail: '' }, '0f2d0a72656c61792f62757379e80700'],
   [{ type: 'pong' }, '012e'],
 ]
@@ -73,7 +90,7 @@ describe('the wire, version 1', () => {
       ...encodeClientMessages(clientGolden.map(([message]) => message)),
       ...encodeRelayMessages(relayGolden.map(([message]) => message)),
     ])
-    expect(createHash('sha256').update(all).digest('hex')).toBe('e30d1b20c34217215a63c8b8f2c976436a1fda3fc46eefe7faaf324f2b9d5f06')
+    expect(createHash('sha256').update(all).digest('hex')).toBe('e7222321800ad52850811ee2ef9ec21f9c8bc19ca5d0375fbc37d11a861014f8')
   })
 })
 
@@ -89,13 +106,20 @@ const clientMessage: fc.Arbitrary<ClientMessage> = fc.oneof(
     replica: name,
     build: name,
     cursor: fc.option(
-      fc.record({ incarnation: name, seq: number, grants: name, scope: name, catchUp: fc.record({ to: number, last: number }) }),
+      fc.record({
+        incarnation: name,
+        seq: number,
+        grants: name,
+        scope: name,
+        catchUp: fc.record({ to: number, last: number, grants: name }, { requiredKeys: ['to', 'last'] }),
+      }),
     ),
     incarnations: fc.array(fc.record({ id: name, first: number }), { maxLength: 16 }),
     credit: number,
   }),
   fc.record({ type: fc.constantFrom('push' as const, 'carry' as const), n: number, document: name, update: bytes }),
   fc.record({ type: fc.constant('credit' as const), bytes: number }),
+  fc.record({ type: fc.constant('token' as const), token: name }),
   fc.constant({ type: 'ping' as const }),
 )
 

@@ -1,20 +1,24 @@
 /**
  * One session's reading: from its position, out of the ring of recent commits or else the log, within
- * its credit.
+ * its credit and what its grants show.
  *
  * Why it exists: live, catch-up and slow reader are one loop, so memory does not grow with how slow a
  * reader is, and nothing is ever pushed at anyone.
  *
  * Invariants
- * 1. *Live*: frames follow each other without a gap; the position moves with them.
- * 2. *Catch-up* from `from` to `to`: each document that changed after `from` is listed once, in order
+ * 1. *Live*: frames follow each other without a gap; the position moves with them. Commits of which nothing
+ *    is visible are passed over, and told of by one empty frame for many.
+ * 2. *Catch-up* from `from` to `to`: each visible document that changed after `from` is listed once, in order
  *    of number; only with the last of them the position becomes `to`, and the session goes live from there.
- * 3. A number's name goes ahead of the first frame that uses the number.
- * 4. Nothing is sent without credit or over the socket's high water, except that a begun page is finished.
- * 5. At most one read of the log is under way, and one page of it in memory.
+ * 3. *Widening*: what new grants made visible is listed from 0, once the position is live; until it is done
+ *    only what both grants show is sent, and the position stays where it was.
+ * 4. A number's name goes ahead of the first frame that uses the number.
+ * 5. Nothing is sent without credit or over the socket's high water, except that a begun page is finished.
+ * 6. At most one read of the log is under way, and one page of it in memory.
  */
 import type { Clock } from '@tidemark/base'
 import { type Change, encodeRelayMessages, type RelayMessage, type Socket, wireLimits } from '@tidemark/protocol'
+import { beyond, both, isWider, type Visible, visibleIn } from './grants.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log, ReadLimits } from './log.ts'
 import { NumberSet } from './number-set.ts'
@@ -25,12 +29,28 @@ export type Position =
   | { readonly mode: 'live'; readonly seq: number }
   | { readonly mode: 'catch-up'; readonly from: number; readonly to: number; readonly last: number }
 
+/** How far the listing of what became visible is. */
+export interface Widening {
+  readonly to: number
+  readonly last: number
+}
+
+/** What a session may see, by name and as a test. */
+export interface View {
+  readonly view: string
+  readonly visible: Visible
+}
+
 export interface Feed {
   readonly position: Position
+  /** What the cursor calls its grants now. */
+  readonly had: string
   /** Reads on, as far as it may. */
   wake(): void
   /** The client takes so many bytes of updates more. */
   grant(bytes: number): void
+  /** From now on the session may see this; gives what its cursor is to call its grants until the next widening is done. */
+  look(view: View): string
   close(): void
 }
 
@@ -43,6 +63,10 @@ export interface FeedOptions {
   /** The session, as the author of commits. */
   readonly author: object
   readonly position: Position
+  /** What the replica has seen so far, by its cursor; and how far a widening to the session's view got before. */
+  readonly had: string
+  readonly widening: Widening | null
+  readonly view: View
   /** Bytes of updates to send before the client grants more. */
   readonly credit: number
   /** Called with frames to send. */
@@ -50,6 +74,9 @@ export interface FeedOptions {
   /** Called when the log cannot be read; the feed has stopped. */
   readonly onFailure: (error: unknown) => void
 }
+
+/** Places that a replica is passed by without being told, where nothing of them is visible. */
+const maxPassed = 256
 
 export function createFeed(options: FeedOptions): Feed {
   return new SessionFeed(options)
@@ -59,7 +86,16 @@ class SessionFeed implements Feed {
   readonly #options: FeedOptions
   readonly #told = new NumberSet()
   #position: Position
+  /** What the replica was told up to here. */
+  #toldSeq: number
+  /** The log's head when it began: that it was reached is told at once. */
+  readonly #startHead: number
   #credit: number
+  /** What the cursor calls its grants, what the session may see, and what is sent of it now. */
+  #had: string
+  #view: View
+  #sent: View
+  #widening: Widening | null = null
   #isReading = false
   #isClosed = false
   #cancelCheck: (() => void) | null = null
@@ -67,7 +103,17 @@ class SessionFeed implements Feed {
   constructor(options: FeedOptions) {
     this.#options = options
     this.#position = options.position
+    this.#toldSeq = options.position.mode === 'live' ? options.position.seq : 0
+    this.#startHead = options.space.head
     this.#credit = Math.min(options.credit, options.bounds.maxCreditBytes)
+    this.#had = options.had
+    this.#view = this.#sent = options.view
+    this.look(options.view)
+    if (this.#widening !== null && options.widening !== null) this.#widening = options.widening
+  }
+
+  get had(): string {
+    return this.#had
   }
 
   get position(): Position {
@@ -79,25 +125,28 @@ class SessionFeed implements Feed {
     this.wake()
   }
 
+  look(view: View): string {
+    this.#view = view
+    if (isWider(view.view, this.#had)) {
+      this.#sent = { view: `${this.#had}&${view.view}`, visible: both(visibleIn(this.#had), view.visible) }
+      this.#widening = { to: this.#options.space.head, last: 0 }
+    } else {
+      this.#had = view.view
+      this.#sent = view
+      this.#widening = null
+    }
+    return this.#had
+  }
+
   wake(): void {
     if (this.#isReading || this.#isClosed) return
     while (this.#mayRead()) {
-      const entry = this.#position.mode === 'live' ? this.#options.space.ring.at(this.#position.seq) : null
-      if (entry === null) {
-        this.#isReading = true
-        this.#readLog().then(
-          () => {
-            this.#isReading = false
-            this.wake()
-          },
-          (error) => {
-            if (!this.#isClosed) this.#options.onFailure(error)
-          },
-        )
-        return
-      }
+      const entry = this.#position.mode === 'live' && this.#widening === null ? this.#options.space.ring.at(this.#position.seq) : null
+      if (entry === null) return this.#startReading()
       this.#sendEntry(entry)
     }
+    const passed = this.#position.mode === 'live' ? this.#position.seq - this.#toldSeq : 0
+    if (this.#toldSeq < this.#startHead || passed >= maxPassed) this.#tellPassed()
   }
 
   close(): void {
@@ -105,11 +154,24 @@ class SessionFeed implements Feed {
     this.#cancelCheck?.()
   }
 
+  #startReading(): void {
+    this.#isReading = true
+    this.#readLog().then(
+      () => {
+        this.#isReading = false
+        this.wake()
+      },
+      (error) => {
+        if (!this.#isClosed) this.#options.onFailure(error)
+      },
+    )
+  }
+
   /** Whether there is something to read and room for it; without room in the socket it looks again later. */
   #mayRead(): boolean {
     const { space, socket, bounds, clock } = this.#options
     if (this.#isClosed || space.failure !== null) return false
-    if (this.#position.mode === 'live' && this.#position.seq >= space.head) return false
+    if (this.#position.mode === 'live' && this.#position.seq >= space.head && this.#widening === null) return false
     if (this.#credit <= 0) return false
     if (socket.bufferedBytes <= bounds.highWaterBytes) return true
     this.#cancelCheck ??= clock.schedule(bounds.drainCheckMs, () => {
@@ -120,16 +182,29 @@ class SessionFeed implements Feed {
   }
 
   #sendEntry(entry: RingEntry): void {
-    const after = this.#position.mode === 'live' ? this.#position.seq : entry.after
+    const isOwn = entry.author === this.#options.author
+    const seen = entry.seen(this.#sent.view, this.#sent.visible)
     this.#position = { mode: 'live', seq: entry.seq }
-    if (entry.author === this.#options.author) {
-      this.#encode({ type: 'changes', mode: 'live', after, seq: entry.seq, changes: [] })
+    if (isOwn || seen.changes.length === 0) {
+      // One's own commit is told of at once: with it the cursor moves past what one holds already.
+      if (isOwn) this.#tellPassed()
       return
     }
-    this.#credit -= entry.bytes
-    this.#tellNames(entry.changes)
-    if (after === entry.after) this.#options.send(entry.frames())
-    else this.#encode({ type: 'changes', mode: 'live', after, seq: entry.seq, changes: entry.changes })
+    this.#credit -= seen.bytes
+    this.#tellNames(seen.changes)
+    if (this.#toldSeq === entry.after) {
+      this.#options.send(seen.frames())
+      this.#toldSeq = entry.seq
+    } else this.#sendLive(entry.seq, seen.changes)
+  }
+
+  #tellPassed(): void {
+    if (this.#position.mode === 'live' && this.#position.seq > this.#toldSeq && !this.#isClosed) this.#sendLive(this.#position.seq, [])
+  }
+
+  #sendLive(seq: number, changes: readonly Change[]): void {
+    this.#encode({ type: 'changes', mode: 'live', after: this.#toldSeq, seq, changes })
+    this.#toldSeq = seq
   }
 
   #readLog(): Promise<void> {
@@ -137,6 +212,7 @@ class SessionFeed implements Feed {
     const limits: ReadLimits = { maxItems: bounds.maxPageItems, maxBytes: Math.min(bounds.maxPageBytes, Math.max(1, this.#credit)) }
     const position = this.#position
     if (position.mode === 'catch-up') return this.#readDocuments(position, limits)
+    if (this.#widening !== null) return this.#readWidened(this.#widening, limits)
     if (space.head - position.seq > bounds.maxLiveLag) return this.#startCatchUp(position.seq, limits)
     return this.#readChanges(position.seq, limits)
   }
@@ -146,11 +222,15 @@ class SessionFeed implements Feed {
     if (page === 'compacted') return this.#startCatchUp(seq, limits)
     if (this.#isClosed) return
     this.#position = { mode: 'live', seq: page.seq }
-    this.#sendRead(page.updates, (changes) => ({ type: 'changes', mode: 'live', after: seq, seq: page.seq, changes }))
+    const seen = this.#shown(page.updates, this.#sent.visible)
+    if (seen.length === 0) return
+    this.#account(seen)
+    this.#sendLive(page.seq, seen)
   }
 
-  #startCatchUp(from: number, limits: ReadLimits): Promise<void> {
-    const position = { mode: 'catch-up', from, to: this.#options.space.head, last: 0 } as const
+  #startCatchUp(seq: number, limits: ReadLimits): Promise<void> {
+    // The replica is where it was last told to be; what it was spared meanwhile it is not to miss.
+    const position = { mode: 'catch-up', from: Math.min(seq, this.#toldSeq), to: this.#options.space.head, last: 0 } as const
     this.#position = position
     return this.#readDocuments(position, limits)
   }
@@ -160,13 +240,33 @@ class SessionFeed implements Feed {
     const { documents, last, done } = await this.#options.log.changedDocuments(this.#options.space.name, from, position.last, limits)
     if (this.#isClosed) return
     this.#position = done ? { mode: 'live', seq: to } : { mode: 'catch-up', from, to, last }
-    this.#sendRead(documents, (changes) => ({ type: 'changes', mode: 'catch-up', from, to, last, done, changes }))
+    if (done) this.#toldSeq = to
+    const seen = this.#shown(documents, this.#sent.visible)
+    this.#account(seen)
+    this.#encode({ type: 'changes', mode: 'catch-up', from, to, last, done, widens: null, changes: seen })
   }
 
-  #sendRead(read: readonly RingChange[], message: (changes: readonly Change[]) => RelayMessage): void {
-    for (const { update } of read) this.#credit -= update.length
-    this.#tellNames(read)
-    this.#encode(message(read))
+  async #readWidened(widening: Widening, limits: ReadLimits): Promise<void> {
+    const { to } = widening
+    const { documents, last, done } = await this.#options.log.changedDocuments(this.#options.space.name, 0, widening.last, limits)
+    // Grants that changed again begin another widening.
+    if (this.#isClosed || this.#widening !== widening) return
+    const seen = this.#shown(documents, beyond(this.#view.visible, visibleIn(this.#had)))
+    this.#widening = done ? null : { to, last }
+    this.#account(seen)
+    this.#encode({ type: 'changes', mode: 'catch-up', from: 0, to, last, done, widens: this.#view.view, changes: seen })
+    if (!done) return
+    this.#had = this.#view.view
+    this.#sent = this.#view
+  }
+
+  #shown<T extends RingChange>(read: readonly T[], visible: Visible): readonly T[] {
+    return visible === null ? read : read.filter(({ document }) => visible(document))
+  }
+
+  #account(changes: readonly RingChange[]): void {
+    for (const { update } of changes) this.#credit -= update.length
+    this.#tellNames(changes)
   }
 
   #tellNames(changes: readonly RingChange[]): void {

@@ -1,4 +1,5 @@
 export type { Grant } from './acceptor.ts'
+export type { PrefixGrant } from './grants.ts'
 export { defaultRelayBounds, type RelayBounds } from './limits.ts'
 export type {
   ChangedDocument,
@@ -15,7 +16,9 @@ export type {
 export type { RelayLogger } from './logger.ts'
 export { createMemoryDisk, createMemoryLog, type MemoryDisk, type MemoryLogOptions } from './memory-log.ts'
 export { protocolPath } from './paths.ts'
-export { anonymous, type ConnectionInfo, createRelay, type Relay, type RelayFigures, type RelayOptions } from './relay.ts'
+export { type ConnectionInfo, createRelay, type Relay, type RelayFigures, type RelayOptions } from './relay.ts'
 export { createRelayServer, type RelayServer, type RelayServerOptions, serverLimits } from './server.ts'
+export { type Authorize, anonymous, type SignIn, type SignInRequest } from './sign-in.ts'
+export { type JwtSignInOptions, jwtLimits, jwtSignIn } from './sign-in-jwt.ts'
 export { openSqliteLog, type SqliteLogOptions } from './sqlite-log.ts'
 export type { StockTarget } from './stock-session.ts'

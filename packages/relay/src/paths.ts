@@ -2,13 +2,13 @@
  * What an upgrade's path asks for.
  *
  * `/v1` is Tidemark's protocol. `/<space>/<document>` is the stock protocol; the document is everything behind
- * the space, percent-decoded. `/v1` has no document part, so no space is shadowed by it but one named `v1`,
+ * the space, percent-decoded; `?token=` signs in, since stock clients can say it nowhere else. `/v1` has no document part, so no space is shadowed by it but one named `v1`,
  * which stock clients therefore reach like any other, by its documents.
  */
 import { isDocumentName, isSpaceName } from '@tidemark/protocol'
 import type { StockTarget } from './stock-session.ts'
 
-export type UpgradePath = { readonly type: 'tidemark' } | ({ readonly type: 'stock' } & StockTarget)
+export type UpgradePath = { readonly type: 'tidemark' } | ({ readonly type: 'stock'; readonly token: string } & StockTarget)
 
 /** The path Tidemark clients dial, behind the relay's address. */
 export const protocolPath = '/v1'
@@ -22,7 +22,7 @@ export function readUpgradePath(url: string): UpgradePath | null {
   const space = decoded(path.slice(1, slash))
   const document = decoded(path.slice(slash + 1))
   if (space === null || document === null || !isSpaceName(space) || !isDocumentName(document)) return null
-  return { type: 'stock', space, document }
+  return { type: 'stock', space, document, token: new URLSearchParams(url.split('#', 1)[0]?.split('?')[1] ?? '').get('token') ?? '' }
 }
 
 function decoded(part: string): string | null {

@@ -3,7 +3,7 @@
  */
 import { type Clock, fraction, type Random, TidemarkError } from '@tidemark/base'
 import { closeCodes, type Socket, type SocketHandlers } from '@tidemark/protocol'
-import { createAcceptor, type Grant } from './acceptor.ts'
+import { createAcceptor } from './acceptor.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { createDocumentStates } from './document-states.ts'
 import { createHub } from './hub.ts'
@@ -11,6 +11,7 @@ import { defaultRelayBounds, type RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
 import { createSession, type Session, type SessionContext } from './session.ts'
+import { type Authorize, anonymous } from './sign-in.ts'
 import { createStockSession, type StockTarget } from './stock-session.ts'
 
 export interface RelayOptions {
@@ -21,15 +22,19 @@ export interface RelayOptions {
   /** Bounds that differ from `defaultRelayBounds`. */
   readonly limits?: Partial<RelayBounds>
   readonly logger?: RelayLogger
+  /** Signs connections in; everyone is `anonymous` when left out. */
+  readonly authorize?: Authorize
 }
 
 /** What is known of a connection before its first message. */
 export interface ConnectionInfo {
-  readonly grant: Grant
+  /** The address of the other end; '' where there is none. */
+  readonly address?: string
+  /** The page that it comes from; '' for programs. */
+  readonly origin?: string
+  /** By the stock protocol the token stands in the address that is dialled. */
+  readonly token?: string
 }
-
-/** Whom a connection acts for where there is no sign-in: everyone is the same principal and may write. */
-export const anonymous: Grant = { principal: 'anonymous', access: 'write' }
 
 /** Figures of the moment. */
 export interface RelayFigures {
@@ -46,6 +51,8 @@ export interface Relay {
   connect(socket: Socket, info?: ConnectionInfo): SocketHandlers
   /** Takes a connection that speaks the stock y-websocket protocol, for one document. */
   connectStock(socket: Socket, target: StockTarget, info?: ConnectionInfo): SocketHandlers
+  /** Asks again what each open sign-in is worth (of `principal` alone, when given): what was narrowed or ended takes effect at once. */
+  recheck(principal?: string): void
   /** Commits what is in flight, tells everyone when to come back, closes the log; idempotent. */
   close(): Promise<void>
 }
@@ -60,7 +67,7 @@ class LocalRelay implements Relay {
   readonly #figures: () => Omit<RelayFigures, 'sessions'>
   #closing: Promise<void> | null = null
 
-  constructor({ log, clock, random, limits, logger = silentLogger }: RelayOptions) {
+  constructor({ log, clock, random, limits, logger = silentLogger, authorize = () => anonymous }: RelayOptions) {
     const bounds: RelayBounds = { ...defaultRelayBounds, ...limits }
     const hub = createHub(log, bounds)
     const states = createDocumentStates(log, bounds)
@@ -75,7 +82,7 @@ class LocalRelay implements Relay {
     })
     const acceptor = createAcceptor({ states, queue, bounds })
     const comeBackMs = (): number => Math.round(bounds.restartMinMs + fraction(random) * bounds.restartSpreadMs)
-    this.#context = { hub, log, acceptor, clock, bounds, logger, comeBackMs }
+    this.#context = { hub, log, acceptor, clock, bounds, logger, authorize, comeBackMs }
     this.#figures = () => ({ openSpaces: hub.openSpaces, hotDocuments: states.count, queuedBytes: acceptor.openBytes })
   }
 
@@ -83,12 +90,16 @@ class LocalRelay implements Relay {
     return { sessions: this.#sessions.size, ...this.#figures() }
   }
 
-  connect(socket: Socket, info: ConnectionInfo = { grant: anonymous }): SocketHandlers {
-    return this.#take((onEnd) => createSession(this.#context, socket, info.grant, onEnd))
+  connect(socket: Socket, info: ConnectionInfo = {}): SocketHandlers {
+    return this.#take((onEnd) => createSession(this.#context, socket, info, onEnd))
   }
 
-  connectStock(socket: Socket, target: StockTarget, info: ConnectionInfo = { grant: anonymous }): SocketHandlers {
-    return this.#take((onEnd) => createStockSession(this.#context, socket, target, info.grant, onEnd))
+  connectStock(socket: Socket, target: StockTarget, info: ConnectionInfo = {}): SocketHandlers {
+    return this.#take((onEnd) => createStockSession(this.#context, socket, target, info, onEnd))
+  }
+
+  recheck(principal?: string): void {
+    for (const session of this.#sessions) if (principal === undefined || session.principal === principal) session.recheck()
   }
 
   close(): Promise<void> {

@@ -6,6 +6,7 @@
  * 2. Count and bytes are bounded; the oldest go first. A reader that needs them reads the log.
  */
 import { encodeRelayMessages } from '@tidemark/protocol'
+import type { Visible } from './grants.ts'
 import type { RelayBounds } from './limits.ts'
 
 export interface RingChange {
@@ -23,11 +24,19 @@ export interface RingEntry {
   readonly author: object | null
   /** Bytes of the updates. */
   readonly bytes: number
-  /** The live `changes` message; one encoding shared by everyone who sends it. */
+  /** What of it a view shows; one list, and one encoding, for every session of the same view. */
+  seen(view: string, visible: Visible): SeenEntry
+}
+
+/** An entry as sessions of one view see it. */
+export interface SeenEntry {
+  readonly changes: readonly RingChange[]
+  readonly bytes: number
+  /** The live `changes` message. */
   frames(): readonly Uint8Array[]
 }
 
-export interface NewRingEntry extends Omit<RingEntry, 'bytes' | 'frames'> {}
+export interface NewRingEntry extends Omit<RingEntry, 'bytes' | 'seen'> {}
 
 export class Ring {
   readonly #bounds: RelayBounds
@@ -65,15 +74,35 @@ export class Ring {
   }
 }
 
+/** Views of one entry that are kept; sessions beyond them have theirs made each time. */
+const maxViews = 64
+
 function completed(entry: NewRingEntry, maxFrameBytes: number): RingEntry {
   const { after, seq, changes } = entry
-  let frames: readonly Uint8Array[] | null = null
+  const seen = new Map<string, SeenEntry>()
+  const see = (visible: Visible): SeenEntry => {
+    const shown = visible === null ? changes : changes.filter(({ document }) => visible(document))
+    let frames: readonly Uint8Array[] | null = null
+    return {
+      changes: shown,
+      bytes: bytesOf(shown),
+      frames: () => {
+        frames ??= encodeRelayMessages([{ type: 'changes', mode: 'live', after, seq, changes: shown }], maxFrameBytes)
+        return frames
+      },
+    }
+  }
   return {
     ...entry,
-    bytes: changes.reduce((sum, change) => sum + change.update.length, 0),
-    frames: () => {
-      frames ??= encodeRelayMessages([{ type: 'changes', mode: 'live', after, seq, changes }], maxFrameBytes)
-      return frames
+    bytes: bytesOf(changes),
+    seen: (view, visible) => {
+      const known = seen.get(view)
+      if (known !== undefined) return known
+      const made = see(visible)
+      if (seen.size < maxViews) seen.set(view, made)
+      return made
     },
   }
 }
+
+const bytesOf = (changes: readonly RingChange[]): number => changes.reduce((sum, { update }) => sum + update.length, 0)

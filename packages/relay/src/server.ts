@@ -137,7 +137,7 @@ class NetworkServer implements RelayServer {
     const server = path.type === 'tidemark' ? this.#tidemark : this.#stock
     server.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', onError)
-      this.#take(ws, path, address)
+      this.#take(ws, path, { address, origin: request.headers.origin ?? '' })
     })
   }
 
@@ -151,14 +151,18 @@ class NetworkServer implements RelayServer {
     return isFull ? '503 Service Unavailable' : null
   }
 
-  #take(ws: WebSocket, path: UpgradePath, address: string): void {
+  #take(ws: WebSocket, path: UpgradePath, info: { readonly address: string; readonly origin: string }): void {
     const { clock, logger = silentLogger } = this.#options
+    const { address } = info
     this.#count(address, 1)
     try {
       serveSocket(
         ws,
         clock,
-        (socket) => (path.type === 'tidemark' ? this.relay.connect(socket) : this.relay.connectStock(socket, path)),
+        (socket) =>
+          path.type === 'tidemark'
+            ? this.relay.connect(socket, info)
+            : this.relay.connectStock(socket, path, { ...info, token: path.token }),
         () => this.#count(address, -1),
       )
     } catch (error) {

@@ -27,14 +27,18 @@ import {
   wireLimits,
   wireVersion,
 } from '@tidemark/protocol'
-import type { Acceptor, Grant, Outcome } from './acceptor.ts'
+import type { Acceptor, Outcome } from './acceptor.ts'
 import { Answers } from './answers.ts'
-import { createFeed, type Feed, type Position } from './feed.ts'
+import { createFeed, type Feed } from './feed.ts'
 import type { Hub } from './hub.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
 import type { RelayLogger } from './logger.ts'
+import { keepPermit, type Permit, type PermitKeeper } from './permit.ts'
+import type { ConnectionInfo } from './relay.ts'
+import type { Authorize } from './sign-in.ts'
 import type { Member, Space } from './space.ts'
+import { startOf } from './start.ts'
 
 /** What every session of a relay works with. */
 export interface SessionContext {
@@ -44,6 +48,7 @@ export interface SessionContext {
   readonly clock: Clock
   readonly bounds: RelayBounds
   readonly logger: RelayLogger
+  readonly authorize: Authorize
   /** When clients should come back after a failure of the relay's; spread out. */
   readonly comeBackMs: () => number
 }
@@ -51,35 +56,41 @@ export interface SessionContext {
 /** A connection as the relay holds it. */
 export interface Session {
   readonly handlers: SocketHandlers
+  /** Whom it acts for; null before that is known. */
+  readonly principal: string | null
+  /** Asks again what its sign-in is worth. */
+  recheck(): void
   /** Says goodbye and closes. */
   end(error: TidemarkError, closeCode: number, retryAfterMs?: number): void
 }
 
 /** @param onEnd called once, when the connection is over for the relay. */
-export function createSession(context: SessionContext, socket: Socket, grant: Grant, onEnd: () => void): Session {
-  return new TidemarkSession(context, socket, grant, onEnd)
+export function createSession(context: SessionContext, socket: Socket, info: ConnectionInfo, onEnd: () => void): Session {
+  return new TidemarkSession(context, socket, info, onEnd)
 }
 
 class TidemarkSession implements Session, Member {
   readonly handlers: SocketHandlers
   readonly #context: SessionContext
   readonly #socket: Socket
-  readonly #grant: Grant
+  readonly #info: ConnectionInfo
   readonly #onEnd: () => void
   readonly #decoder: FrameDecoder<ClientMessage>
   readonly #answers = new Answers()
   #phase: 'hello' | 'opening' | 'open' | 'closed' = 'hello'
   #space: Space | null = null
+  #keeper: PermitKeeper | null = null
+  #permit: Permit | null = null
   #feed: Feed | null = null
   #lastN = -1
   #lastSentMs: number
   #lastHeardMs: number
   #cancelTimer: () => void
 
-  constructor(context: SessionContext, socket: Socket, grant: Grant, onEnd: () => void) {
+  constructor(context: SessionContext, socket: Socket, info: ConnectionInfo, onEnd: () => void) {
     this.#context = context
     this.#socket = socket
-    this.#grant = grant
+    this.#info = info
     this.#onEnd = onEnd
     // Somewhat too large an update is read, and refused, rather than ending the connection.
     this.#decoder = createClientFrameDecoder(
@@ -95,6 +106,14 @@ class TidemarkSession implements Session, Member {
       message: (bytes) => this.#guard(() => this.#frame(bytes)),
       close: () => this.#over(),
     }
+  }
+
+  get principal(): string | null {
+    return this.#permit?.principal ?? null
+  }
+
+  recheck(): void {
+    this.#keeper?.renew()
   }
 
   wake(): void {
@@ -132,6 +151,7 @@ class TidemarkSession implements Session, Member {
     this.#phase = 'closed'
     this.#cancelTimer()
     this.#feed?.close()
+    this.#keeper?.close()
     if (this.#space !== null) this.#context.hub.leave(this.#space, this)
     this.#onEnd()
   }
@@ -150,6 +170,7 @@ class TidemarkSession implements Session, Member {
     if (message.type === 'hello') this.#hello(message)
     else if (this.#phase !== 'open') throw malformed(`${message.type} before welcome`)
     else if (message.type === 'credit') this.#feed?.grant(message.bytes)
+    else if (message.type === 'token') this.#keeper?.renew(message.token)
     else if (message.type === 'ping') this.#send([{ type: 'pong' }])
     else if (message.type !== 'chunk') this.#offer(message)
   }
@@ -160,24 +181,48 @@ class TidemarkSession implements Session, Member {
       throw new TidemarkError('protocol/version', `the relay speaks version ${wireVersion}, not ${hello.version}`)
     }
     if (!isSpaceName(hello.space)) throw new TidemarkError('protocol/name', `no space can be named ${JSON.stringify(hello.space)}`)
-    if (this.#grant.access === 'none') throw new TidemarkError('relay/forbidden', `no access to ${hello.space}`)
     this.#phase = 'opening'
-    this.#context.hub.join(hello.space, this).then(
-      (space) => {
-        this.#space = space
-        if (this.#phase === 'closed') this.#context.hub.leave(space, this)
-        else this.#guard(() => this.#welcome(hello, space))
-      },
-      (error) => this.#endBy(error),
-    )
+    this.#keeper = keepPermit(this.#context, this.#info, hello.space, {
+      changed: (permit, before) => this.#guard(() => this.#permitted(permit, before)),
+      ended: (error) => this.#endBy(error),
+    })
+    this.#open(hello, this.#keeper).catch((error) => this.#endBy(error))
   }
 
-  #welcome(hello: Hello, space: Space): void {
+  /** Signs in first: who may not read a space does not make the relay open it. */
+  async #open(hello: Hello, keeper: PermitKeeper): Promise<void> {
+    const permit = await keeper.begin(hello.token)
+    if (this.#phase === 'closed') return
+    this.#permit = permit
+    const space = await this.#context.hub.join(hello.space, this)
+    this.#space = space
+    if (this.#isOver()) this.#context.hub.leave(space, this)
+    else this.#welcome(hello, space, this.#permit)
+  }
+
+  #isOver(): boolean {
+    return this.#phase === 'closed'
+  }
+
+  #welcome(hello: Hello, space: Space, permit: Permit): void {
     const { clock, bounds, log } = this.#context
     const current = space.incarnations.at(-1) ?? { id: '', first: 0 }
     const { cursor } = hello
     const common = cursor === null ? 0 : commonSeq(space.incarnations, space.head, hello.incarnations, { ...cursor, seq: reachOf(cursor) })
     this.#phase = 'open'
+    const feed = createFeed({
+      space,
+      log,
+      clock,
+      bounds,
+      socket: this.#socket,
+      author: this,
+      credit: hello.credit,
+      ...startOf(hello, space, common, permit.grants),
+      send: (frames) => this.#sendFrames(frames),
+      onFailure: (error) => this.#endBy(error),
+    })
+    this.#feed = feed
     this.#send([
       {
         type: 'welcome',
@@ -185,18 +230,26 @@ class TidemarkSession implements Session, Member {
         first: current.first,
         common,
         head: space.head,
-        access: this.#grant.access,
+        access: permit.grants.highest,
+        grants: feed.had,
+        expiresAtMs: permit.expiresAtMs ?? 0,
         limits: bounds.announced,
         nowMs: clock.now(),
       },
     ])
-    const position = startPosition(hello, space, common)
-    const { credit } = hello
-    const send = (frames: readonly Uint8Array[]): void => this.#sendFrames(frames)
-    const onFailure = (error: unknown): void => this.#endBy(error)
-    this.#feed = createFeed({ space, log, clock, bounds, socket: this.#socket, author: this, position, credit, send, onFailure })
     this.#watch()
-    this.#feed.wake()
+    feed.wake()
+  }
+
+  /** Another token, or grants that changed: what follows is under the new ones. */
+  #permitted(permit: Permit, before: Permit): void {
+    this.#permit = permit
+    const feed = this.#feed
+    if (feed === null || this.#phase !== 'open') return
+    const { highest, view } = permit.grants
+    const grants = view === before.grants.view ? feed.had : feed.look(permit.grants)
+    this.#send([{ type: 'access', access: highest, grants, expiresAtMs: permit.expiresAtMs ?? 0 }])
+    feed.wake()
   }
 
   #offer(message: Push | Carry): void {
@@ -216,8 +269,10 @@ class TidemarkSession implements Session, Member {
       else this.#send(answer(outcome))
     }
     const space = this.#space as Space
+    const { principal, grants } = this.#permit as Permit
+    const grant = { principal, access: grants.accessTo(document) }
     if (isOver) settle({ type: 'refused', code: 'relay/busy', detail: 'more pushes in flight than the limit' })
-    else void acceptor.accept({ space, document, update, kind, grant: this.#grant, author: this }).then(settle)
+    else void acceptor.accept({ space, document, update, kind, grant, author: this }).then(settle)
   }
 
   /** Sends a sign of life when nothing else was sent, and ends a connection that gives none. */
@@ -247,22 +302,6 @@ class TidemarkSession implements Session, Member {
     this.#socket.close(closeCodes.busy, 'relay/limit')
     this.#over()
   }
-}
-
-/**
- * Where a session begins to read.
- *
- * A catch-up that was broken off goes on where it was, as long as the relay has lost nothing up to its end;
- * otherwise it begins anew. Nothing at all is caught up by document, a little by commits.
- */
-function startPosition({ cursor }: Hello, space: Space, common: number): Position {
-  const { head } = space
-  if (cursor?.catchUp !== undefined) {
-    const { to, last } = cursor.catchUp
-    const from = Math.min(common, cursor.seq)
-    return common === to ? { mode: 'catch-up', from, to, last } : { mode: 'catch-up', from, to: head, last: 0 }
-  }
-  return common === 0 && head > 0 ? { mode: 'catch-up', from: 0, to: head, last: 0 } : { mode: 'live', seq: common }
 }
 
 /** Room for what a message holds beside its update. */

@@ -15,8 +15,10 @@
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandlers, wireLimits } from '@tidemark/protocol'
 import { decodeStateVector, diffForStateVector, emptyUpdate } from '@tidemark/updates'
-import type { Grant, Outcome } from './acceptor.ts'
+import type { Outcome } from './acceptor.ts'
 import type { AwarenessEntry, AwarenessMember } from './awareness-rooms.ts'
+import { keepPermit, type Permit, type PermitKeeper } from './permit.ts'
+import type { ConnectionInfo } from './relay.ts'
 import type { Session, SessionContext } from './session.ts'
 import type { Member, Space } from './space.ts'
 import { encodeStep1, encodeStep2, encodeStockAwareness, encodeStockUpdate, readStockMessage } from './stock-wire.ts'
@@ -27,8 +29,14 @@ export interface StockTarget {
 }
 
 /** @param onEnd called once, when the connection is over for the relay. */
-export function createStockSession(context: SessionContext, socket: Socket, target: StockTarget, grant: Grant, onEnd: () => void): Session {
-  return new StockSession(context, socket, target, grant, onEnd)
+export function createStockSession(
+  context: SessionContext,
+  socket: Socket,
+  target: StockTarget,
+  info: ConnectionInfo,
+  onEnd: () => void,
+): Session {
+  return new StockSession(context, socket, target, info, onEnd)
 }
 
 /** What a client may send before its space is open: step 1 and awareness, as stock clients do at once. */
@@ -40,7 +48,9 @@ class StockSession implements Session, Member, AwarenessMember {
   readonly #context: SessionContext
   readonly #socket: Socket
   readonly #target: StockTarget
-  readonly #grant: Grant
+  readonly #info: ConnectionInfo
+  #keeper: PermitKeeper | null = null
+  #permit: Permit | null = null
   readonly #onEnd: () => void
   #space: Space | null = null
   #early: Uint8Array[] = []
@@ -55,11 +65,11 @@ class StockSession implements Session, Member, AwarenessMember {
   #cancelHeartbeat: () => void = () => undefined
   #cancelCheck: (() => void) | null = null
 
-  constructor(context: SessionContext, socket: Socket, target: StockTarget, grant: Grant, onEnd: () => void) {
+  constructor(context: SessionContext, socket: Socket, target: StockTarget, info: ConnectionInfo, onEnd: () => void) {
     this.#context = context
     this.#socket = socket
     this.#target = target
-    this.#grant = grant
+    this.#info = info
     this.#onEnd = onEnd
     this.#lastSentMs = context.clock.monotonic()
     this.handlers = {
@@ -67,6 +77,14 @@ class StockSession implements Session, Member, AwarenessMember {
       message: (bytes) => this.#guard(() => this.#message(bytes)),
       close: () => this.#over(),
     }
+  }
+
+  get principal(): string | null {
+    return this.#permit?.principal ?? null
+  }
+
+  recheck(): void {
+    this.#keeper?.renew()
   }
 
   /** Reads on from the recent commits; without room in the socket it looks again later. */
@@ -121,6 +139,7 @@ class StockSession implements Session, Member, AwarenessMember {
     this.#early = []
     this.#cancelHeartbeat()
     this.#cancelCheck?.()
+    this.#keeper?.close()
     if (this.#space !== null) {
       this.#space.rooms.leave(this.#target.document, this)
       this.#context.hub.leave(this.#space, this)
@@ -133,14 +152,28 @@ class StockSession implements Session, Member, AwarenessMember {
     if (!isSpaceName(name) || !isDocumentName(document)) {
       throw new TidemarkError('protocol/name', 'the path is /<space>/<document>')
     }
-    if (this.#grant.access === 'none') throw new TidemarkError('relay/forbidden', `no access to ${name}`)
-    this.#context.hub.join(name, this).then(
-      (space) => {
-        if (this.#isClosed) this.#context.hub.leave(space, this)
-        else this.#guard(() => this.#opened(space))
-      },
-      (error) => this.#endBy(error),
-    )
+    const keeper = keepPermit(this.#context, this.#info, name, {
+      changed: (permit) => this.#guard(() => this.#take(permit)),
+      ended: (error) => this.#endBy(error),
+    })
+    this.#keeper = keeper
+    this.#open(keeper, name).catch((error) => this.#endBy(error))
+  }
+
+  async #open(keeper: PermitKeeper, name: string): Promise<void> {
+    const permit = await keeper.begin(this.#info.token ?? '')
+    if (this.#isClosed) return
+    this.#take(permit)
+    const space = await this.#context.hub.join(name, this)
+    if (this.#isClosed) this.#context.hub.leave(space, this)
+    else this.#opened(space)
+  }
+
+  /** @throws {TidemarkError} `relay/forbidden` when this document may not even be read. */
+  #take(permit: Permit): void {
+    const { document } = this.#target
+    if (permit.grants.accessTo(document) === 'none') throw new TidemarkError('relay/forbidden', `no access to ${document}`)
+    this.#permit = permit
   }
 
   #opened(space: Space): void {
@@ -200,7 +233,9 @@ class StockSession implements Session, Member, AwarenessMember {
       throw new TidemarkError('relay/busy', 'more updates in flight than the limit')
     }
     const { document } = this.#target
-    void acceptor.accept({ space, document, update, kind: 'push', grant: this.#grant, author: this }).then((outcome) => {
+    const { principal, grants } = this.#permit as Permit
+    const grant = { principal, access: grants.accessTo(document) }
+    void acceptor.accept({ space, document, update, kind: 'push', grant, author: this }).then((outcome) => {
       this.#inFlightBytes -= update.length
       if (!this.#isClosed) this.#guard(() => this.#settled(outcome))
     })
@@ -281,6 +316,8 @@ function closeCodeOf({ code, retryable }: TidemarkError): number {
       return closeCodes.notFound
     case 'relay/forbidden':
       return closeCodes.forbidden
+    case 'relay/signed-out':
+      return closeCodes.signedOut
     case 'relay/too-large':
       return closeCodes.tooLarge
     default:

@@ -5,7 +5,7 @@ import * as Y from 'yjs'
 import { type Acceptor, createAcceptor, type Outcome } from '../src/acceptor.ts'
 import { createCommitQueue } from '../src/commit-queue.ts'
 import { createDocumentStates, type DocumentStates } from '../src/document-states.ts'
-import { anonymous, createMemoryLog, defaultRelayBounds, type Grant, type Log, type RelayBounds } from '../src/index.ts'
+import { createMemoryLog, defaultRelayBounds, type Grant, type Log, type RelayBounds } from '../src/index.ts'
 import { Space } from '../src/space.ts'
 import { textUpdate } from './wire-client.ts'
 
@@ -33,7 +33,8 @@ async function create(changes: Partial<RelayBounds> = {}): Promise<World> {
     log,
     acceptor,
     states,
-    offer: (document, update, grant = anonymous, kind = 'push') => acceptor.accept({ space, document, update, grant, kind, author }),
+    offer: (document, update, grant = { principal: 'anonymous', access: 'write' }, kind = 'push') =>
+      acceptor.accept({ space, document, update, grant, kind, author }),
   }
 }
 

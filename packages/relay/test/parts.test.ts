@@ -75,8 +75,8 @@ describe('paths', () => {
   test.each([
     ['/v1', { type: 'tidemark' }],
     ['/v1?x=1', { type: 'tidemark' }],
-    ['/acme/note', { type: 'stock', space: 'acme', document: 'note' }],
-    ['/acme/a%20b/c?token=x', { type: 'stock', space: 'acme', document: 'a b/c' }],
+    ['/acme/note', { type: 'stock', space: 'acme', document: 'note', token: '' }],
+    ['/acme/a%20b/c?token=x', { type: 'stock', space: 'acme', document: 'a b/c', token: 'x' }],
     ['/v1/', null],
     ['/acme', null],
     ['//x', null],

@@ -26,6 +26,7 @@ export interface WireClientOptions {
   /** Whether it grants credit again for what it received; true unless said otherwise. */
   readonly grants?: boolean
   readonly state?: ReplicaState
+  readonly token?: string
 }
 
 /** What a replica keeps between connections. */
@@ -77,9 +78,9 @@ export class WireClient {
   }
 
   hello(): Hello {
-    const { space = 'acme', credit = 1 << 20 } = this.#options
+    const { space = 'acme', credit = 1 << 20, token = '' } = this.#options
     const { cursor, incarnations } = this.state
-    return { type: 'hello', version: wireVersion, space, token: '', replica: 'replica', build: 'test', cursor, incarnations, credit }
+    return { type: 'hello', version: wireVersion, space, token, replica: 'replica', build: 'test', cursor, incarnations, credit }
   }
 
   send(...messages: ClientMessage[]): void {
@@ -134,26 +135,32 @@ export class WireClient {
     else if (message.type === 'ack') this.acked.push(message.n)
     else if (message.type === 'refuse') this.refused.set(message.n, message.code)
     else if (message.type === 'names') for (const [number, document] of message.names) this.#names.set(number, document)
+    else if (message.type === 'access') this.state.cursor = { ...withoutWidening(this.state.cursor as Cursor), grants: message.grants }
     else if (message.type === 'changes') this.#changes(message)
   }
 
   #welcomed(message: Welcome): void {
     this.welcome = message
-    const { incarnation, first, common } = message
+    const { incarnation, first, common, grants } = message
     const { incarnations, cursor } = this.state
     if (incarnations.at(-1)?.id !== incarnation) incarnations.push({ id: incarnation, first })
     if (cursor === null || common < cursor.seq || cursor.incarnation !== incarnation) {
       const catchUp = cursor !== null && common === cursor.seq ? cursor.catchUp : undefined
-      this.state.cursor = { incarnation, seq: common, grants: '', scope: '', ...(catchUp === undefined ? {} : { catchUp }) }
-    }
+      this.state.cursor = { incarnation, seq: common, grants, scope: '', ...(catchUp === undefined ? {} : { catchUp }) }
+    } else this.state.cursor = { ...cursor, grants }
   }
 
   #changes(message: RelayMessage & { readonly type: 'changes' }): void {
     const cursor = this.state.cursor as Cursor
-    const base = { incarnation: cursor.incarnation, grants: '', scope: '' }
+    const { catchUp, ...kept } = cursor
+    const base = { incarnation: cursor.incarnation, grants: cursor.grants, scope: '' }
     if (message.mode === 'live') {
       if (message.after !== cursor.seq) throw new Error(`live changes after ${message.after} where the cursor is at ${cursor.seq}`)
       this.state.cursor = { ...base, seq: message.seq }
+    } else if (message.widens !== null) {
+      if (catchUp !== undefined && catchUp.grants === undefined) throw new Error('a widening in the middle of a catch-up')
+      const { to, last, done, widens } = message
+      this.state.cursor = done ? { ...kept, grants: widens } : { ...kept, catchUp: { to, last, grants: widens } }
     } else {
       if (message.from !== cursor.seq) throw new Error(`catch-up from ${message.from} where the cursor is at ${cursor.seq}`)
       const { to, last, done } = message
@@ -174,6 +181,11 @@ export class WireClient {
     this.#waits = waits.filter(({ isTrue }) => !isTrue())
     for (const wait of waits) if (!this.#waits.includes(wait)) wait.resolve()
   }
+}
+
+/** The cursor without what is left of a widening. */
+function withoutWidening({ catchUp, ...cursor }: Cursor): Cursor {
+  return catchUp === undefined || catchUp.grants !== undefined ? cursor : { ...cursor, catchUp }
 }
 
 /** A line between a client and an in-process relay; each direction is delivered in a microtask, and can be held. */

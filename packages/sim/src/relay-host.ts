@@ -6,6 +6,7 @@
  */
 import { TidemarkError } from '@tidemark/base'
 import {
+  type Authorize,
   createMemoryDisk,
   createMemoryLog,
   createRelay,
@@ -118,12 +119,16 @@ export class RelayHost {
     trace.note(time.nowMs, `${life.name} starts`)
     const log = wrapLog(this.#openLog(life), life, this.#disk)
     this.#log = log
-    const relay = createRelay({ log, clock: life.clock(() => 0), random: seededDice(seed, life.name), limits })
+    const authorize: Authorize = ({ address: device }) => ({
+      principal: device,
+      grants: [{ prefix: '', access: this.#readers.has(device) ? 'read' : 'decide' }],
+      expiresAtMs: null,
+    })
+    const relay = createRelay({ log, clock: life.clock(() => 0), random: seededDice(seed, life.name), limits, authorize })
     this.#life = life
     this.#relay = relay
     network.accept = (device, socket, url) => {
-      const access = this.#readers.has(device) ? 'read' : 'write'
-      const info = { grant: { principal: device, access } } as const
+      const info = { address: device }
       const document = stockDocument(url)
       const handlers = document === null ? relay.connect(socket, info) : relay.connectStock(socket, { space: spaceName, document }, info)
       return { life, handlers }

@@ -5,7 +5,7 @@
  * `Receiver` and `Pusher` move data between the relay and the store.
  */
 import { createListeners, fraction, type Listeners, TidemarkError, toTidemarkError } from '@tidemark/base'
-import { type Changes, type Cursor, closeCodes, type RelayMessage, type Welcome, wireVersion } from '@tidemark/protocol'
+import { type Access, type Changes, type Cursor, closeCodes, type RelayMessage, type Welcome, wireVersion } from '@tidemark/protocol'
 import type { Acknowledged, LocalStore } from '@tidemark/store'
 import type { Platform } from '../platform.ts'
 import type { SyncPhase } from '../status.ts'
@@ -14,6 +14,7 @@ import { Connection, type ConnectionHandlers } from './connection.ts'
 import { backoffLimits, initialState, phaseOf, type SyncEffect, type SyncEvent, type SyncState, step } from './machine.ts'
 import { Pusher } from './pusher.ts'
 import { Receiver } from './receiver.ts'
+import { Renewal } from './renewal.ts'
 import { cursorJson, incarnationsJson, type ReplicaState, readReplicaState, welcomed } from './replica.ts'
 
 /** Bytes of changes that may be on their way to this replica. */
@@ -68,6 +69,8 @@ export class SyncEngine {
   #early: Changes[] = []
   #cancelWait: () => void = () => {}
   #cancelStable: () => void = () => {}
+  #renewal: Renewal | null = null
+  #access: Access | null = null
 
   constructor(options: EngineOptions) {
     this.#options = options
@@ -84,6 +87,11 @@ export class SyncEngine {
 
   get state(): SyncState {
     return this.#state
+  }
+
+  /** What the relay said last that this user may do at most; null before it said anything. */
+  get access(): Access | null {
+    return this.#access
   }
 
   /** What the relay's clock showed ahead of this device's at the last welcome; null before one. */
@@ -180,6 +188,8 @@ export class SyncEngine {
     this.#receiver = null
     this.#pusher = null
     this.#cancelStable()
+    this.#renewal?.close()
+    this.#renewal = null
     this.#isWelcoming = false
   }
 
@@ -227,6 +237,10 @@ export class SyncEngine {
         return this.#pusher?.ack(message)
       case 'refuse':
         return this.#pusher?.refuse(message)
+      case 'access':
+        this.#signedIn(message)
+        this.#receiver?.regrant(message.grants)
+        return
       case 'bye':
         return this.dispatch({ type: 'bye', error: new TidemarkError(message.code, message.detail), retryAfterMs: message.retryAfterMs })
     }
@@ -285,10 +299,26 @@ export class SyncEngine {
       },
       failed,
     })
+    this.#renewal = new Renewal({
+      clock: platform.clock,
+      token: () => this.#token(),
+      send: (token) => connection.send([{ type: 'token', token }]),
+    })
+    this.#signedIn(welcome)
     this.dispatch({ type: 'welcomed' })
     this.#cancelStable = platform.clock.schedule(backoffLimits.stableMs, () => this.dispatch({ type: 'stable' }))
     this.#caughtUp(cursor)
     pusher.wake()
+  }
+
+  #signedIn({ access, expiresAtMs }: Pick<Welcome, 'access' | 'expiresAtMs'>): void {
+    const nowMs = this.#options.platform.clock.now() + (this.#clockOffsetMs ?? 0)
+    // Without a function there is no other token to be had.
+    const isRenewable = expiresAtMs !== 0 && this.#options.relay.token !== undefined
+    this.#renewal?.ends(isRenewable ? expiresAtMs - nowMs : null)
+    if (access === this.#access) return
+    this.#access = access
+    this.events.emit({ type: 'state' })
   }
 
   #caughtUp(cursor: Cursor): void {

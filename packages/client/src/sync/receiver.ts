@@ -10,7 +10,7 @@ import { type Clock, type TidemarkError, toTidemarkError } from '@tidemark/base'
 import type { Changes, Cursor } from '@tidemark/protocol'
 import type { Batch, DocPatch, LocalStore, StoredUpdate } from '@tidemark/store'
 import type { StoredDocuments } from '../stored.ts'
-import { advanced, cursorJson } from './replica.ts'
+import { advanced, cursorJson, regranted } from './replica.ts'
 
 /** One update of a frame, its document by name. */
 export interface NamedChange {
@@ -18,8 +18,10 @@ export interface NamedChange {
   readonly bytes: Uint8Array
 }
 
+/** What moves the cursor: changes, or grants that became other ones. */
 interface Frame {
-  readonly changes: Changes
+  readonly changes: Changes | null
+  readonly grants: string | null
   readonly named: readonly NamedChange[]
   readonly frameBytes: number
 }
@@ -57,7 +59,14 @@ export class Receiver {
   receive(changes: Changes, named: readonly NamedChange[]): void {
     if (this.#isClosed) return
     const frameBytes = named.reduce((sum, change) => sum + change.bytes.length, 0)
-    this.#frames.push({ changes, named, frameBytes })
+    this.#frames.push({ changes, grants: null, named, frameBytes })
+    this.#start()
+  }
+
+  /** What the cursor calls its grants from here on. */
+  regrant(grants: string): void {
+    if (this.#isClosed) return
+    this.#frames.push({ changes: null, grants, named: [], frameBytes: 0 })
     this.#start()
   }
 
@@ -106,7 +115,9 @@ export class Receiver {
     const updates: StoredUpdate[] = []
     const lastSeqs = new Map<string, number>()
     let next = this.#cursor
-    for (const { changes, named } of frames) {
+    for (const { changes, grants, named } of frames) {
+      if (grants !== null) next = regranted(next, grants)
+      if (changes === null) continue
       next = advanced(next, changes)
       const seq = changes.mode === 'live' ? changes.seq : changes.to
       for (const change of named) {

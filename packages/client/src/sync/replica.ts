@@ -21,9 +21,9 @@ export function readReplicaState(cursor: Json, incarnations: Json | undefined): 
 export function cursorJson(cursor: Cursor | null): Json {
   if (cursor === null) return null
   const { incarnation, seq, grants, scope, catchUp } = cursor
-  return catchUp === undefined
-    ? { incarnation, seq, grants, scope }
-    : { incarnation, seq, grants, scope, catchUp: { to: catchUp.to, last: catchUp.last } }
+  if (catchUp === undefined) return { incarnation, seq, grants, scope }
+  const { to, last } = catchUp
+  return { incarnation, seq, grants, scope, catchUp: catchUp.grants === undefined ? { to, last } : { to, last, grants: catchUp.grants } }
 }
 
 export const incarnationsJson = (incarnations: readonly Incarnation[]): Json => incarnations.map(({ id, first }) => ({ id, first }))
@@ -37,12 +37,14 @@ export const incarnationsJson = (incarnations: readonly Incarnation[]): Json => 
  */
 export function welcomed(before: ReplicaState, welcome: Welcome): { readonly state: ReplicaState; readonly carryAfter: number | null } {
   const { cursor } = before
+  const { grants } = welcome
   const isWhole = cursor !== null && welcome.common === reachOf(cursor)
-  if (isWhole && cursor.incarnation === welcome.incarnation) return { state: before, carryAfter: null }
+  if (isWhole && cursor.incarnation === welcome.incarnation && cursor.grants === grants) return { state: before, carryAfter: null }
   const seq = cursor === null ? welcome.common : Math.min(welcome.common, cursor.seq)
   const next: Cursor = isWhole
-    ? { ...cursor, incarnation: welcome.incarnation }
-    : { incarnation: welcome.incarnation, seq, grants: '', scope: '' }
+    ? { ...cursor, incarnation: welcome.incarnation, grants }
+    : { incarnation: welcome.incarnation, seq, grants, scope: '' }
+  if (isWhole && cursor.incarnation === welcome.incarnation) return { state: { ...before, cursor: next }, carryAfter: null }
   const others = before.incarnations.filter((one) => one.id !== welcome.incarnation)
   const incarnations = [...others, { id: welcome.incarnation, first: welcome.first }].slice(-wireLimits.maxIncarnations)
   return { state: { cursor: next, incarnations }, carryAfter: cursor === null ? null : welcome.common }
@@ -56,15 +58,35 @@ export function welcomed(before: ReplicaState, welcome: Welcome): { readonly sta
 export function advanced(cursor: Cursor, changes: Changes): Cursor {
   const { incarnation, grants, scope } = cursor
   if (changes.mode === 'live') {
-    if (cursor.catchUp !== undefined || changes.after !== cursor.seq) throw outOfOrder(`live changes after ${changes.after}`, cursor)
+    if (catchUpOf(cursor) !== undefined || changes.after !== cursor.seq) throw outOfOrder(`live changes after ${changes.after}`, cursor)
     return { incarnation, grants, scope, seq: changes.seq }
   }
-  const { catchUp } = cursor
+  if (changes.widens !== null) return widened(cursor, changes, changes.widens)
+  const catchUp = catchUpOf(cursor)
   if (changes.from !== cursor.seq) throw outOfOrder(`a catch-up from ${changes.from}`, cursor)
   if (catchUp !== undefined && (changes.to !== catchUp.to || changes.last < catchUp.last))
     throw outOfOrder(`a catch-up to ${changes.to}`, cursor)
   if (changes.done) return { incarnation, grants, scope, seq: changes.to }
   return { incarnation, grants, scope, seq: cursor.seq, catchUp: { to: changes.to, last: changes.last } }
+}
+
+/** What is left of a widening when something else follows is begun anew one day. */
+const catchUpOf = ({ catchUp }: Cursor): Cursor['catchUp'] => (catchUp?.grants === undefined ? catchUp : undefined)
+
+/** New grants count once everything that they made visible is here; until then the replica stays where it was. */
+function widened(cursor: Cursor, { to, last, done }: Changes & { readonly mode: 'catch-up' }, grants: string): Cursor {
+  const { catchUp, ...rest } = cursor
+  const isSame = catchUp?.grants === grants && catchUp.to === to
+  if (catchUpOf(cursor) !== undefined) throw outOfOrder('a widening in the middle of a catch-up', cursor)
+  if (isSame && last < catchUp.last) throw outOfOrder(`a widening back to document ${last}`, cursor)
+  return done ? { ...rest, grants } : { ...rest, catchUp: { to, last, grants } }
+}
+
+/** The cursor under grants that show no more than before, or that are to be widened to by what follows. */
+export const regranted = (cursor: Cursor, grants: string): Cursor => {
+  const { catchUp: _, ...rest } = cursor
+  const catchUp = catchUpOf(cursor)
+  return { ...rest, grants, ...(catchUp === undefined ? {} : { catchUp }) }
 }
 
 const outOfOrder = (what: string, cursor: Cursor): TidemarkError =>
@@ -81,4 +103,7 @@ const isCursor = (value: unknown): value is Cursor & Json =>
   isSeq(value.seq) &&
   typeof value.grants === 'string' &&
   typeof value.scope === 'string' &&
-  (value.catchUp === undefined || (isRecord(value.catchUp) && isSeq(value.catchUp.to) && isSeq(value.catchUp.last)))
+  (value.catchUp === undefined || isCatchUp(value.catchUp))
+
+const isCatchUp = (value: unknown): boolean =>
+  isRecord(value) && isSeq(value.to) && isSeq(value.last) && (value.grants === undefined || typeof value.grants === 'string')
