@@ -6,7 +6,7 @@ export const projects: TestProjectConfiguration[] = [
   {
     test: {
       name: 'e2e',
-      include: ['apps/*/e2e/**/*.e2e.ts', 'examples/*/e2e/**/*.e2e.ts'],
+      include: ['apps/*/e2e/**/*.e2e.ts', 'examples/*/e2e/**/*.e2e.ts', 'packages/*/test/**/*.e2e.ts'],
       testTimeout: 180_000,
       hookTimeout: 60_000,
       // Each test starts browsers; side by side they would only wait for one another.

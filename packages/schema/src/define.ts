@@ -87,6 +87,8 @@ export function defineEntity<const F extends Fields>(type: string, declaration: 
 }
 
 function createDefinition<F extends Fields>(model: AttachModel & { readonly fields: F }): EntityDefinition<F> {
+  // Entries never change, so that each is read once however often its document is projected.
+  const read = createEntryReader()
   return Object.freeze({
     type: model.type,
     version: model.version,
@@ -97,8 +99,8 @@ function createDefinition<F extends Fields>(model: AttachModel & { readonly fiel
       initialiseEntity(model, doc, init, options, (changes) =>
         checkDraft(model, model.invariants, readFields(model.plan, new Map()), changes),
       ),
-    row: (doc: Y.Doc) => readRow(model, doc) as EntityRow<F>,
-    life: (doc: Y.Doc) => readLife(model.fields, doc, readRegisters(model, doc, createEntryReader())),
+    row: (doc: Y.Doc) => readRow(model, doc, read) as EntityRow<F>,
+    life: (doc: Y.Doc) => readLife(model.fields, doc, readRegisters(model, doc, read)),
     restore: (doc: Y.Doc, options: WriteOptions = {}) => restore(model, doc, options),
     arbitrate: (doc: Y.Doc, arbiter: Arbiter, options: WriteOptions = {}) => arbitrateDocument(model, doc, arbiter, options),
   })

@@ -1,7 +1,7 @@
 /** The plain projection of an entity for lists and queries. */
 import type * as Y from 'yjs'
 import { readCollection } from './collection.ts'
-import { createEntryReader } from './entry.ts'
+import type { EntryReader } from './entry.ts'
 import type { FieldReading } from './field-reading.ts'
 import { countBroken, type Invariants } from './invariant.ts'
 import { toJson } from './json.ts'
@@ -13,9 +13,13 @@ import type { RowMarks } from './types.ts'
 import type { WriteModel } from './writing.ts'
 
 /** See `EntityDefinition.row`. Fields without a value are absent, so that the row is plain JSON. */
-export function readRow(model: WriteModel & { readonly invariants: Invariants }, doc: Y.Doc): Readonly<Record<string, unknown>> {
+export function readRow(
+  model: WriteModel & { readonly invariants: Invariants },
+  doc: Y.Doc,
+  read: EntryReader,
+): Readonly<Record<string, unknown>> {
   const row: Record<string, unknown> = {}
-  const registers = readRegisters(model, doc, createEntryReader())
+  const registers = readRegisters(model, doc, read)
   const readings = readFields(model.plan, registers)
   for (const [name, field] of Object.entries(model.fields)) {
     if (field.kind === 'text') row[name] = previewText(doc.getText(name))

@@ -114,10 +114,9 @@ export class PlainClient {
   }
 
   #watch(page: Page): void {
-    this.#life.schedule(checkMs, () => {
-      if (page.socket !== null && this.#options.time.nowMs - page.heardAtMs > silenceMs) page.socket.close(1000, 'silence')
-      this.#watch(page)
-    })
+    const silentMs = page.socket === null ? 0 : this.#options.time.nowMs - page.heardAtMs
+    if (silentMs >= silenceMs) page.socket?.close(1000, 'silence')
+    this.#life.schedule(Math.max(silenceMs - silentMs, checkMs), () => this.#watch(page))
   }
 }
 

@@ -109,7 +109,8 @@ async function run(seed: number, options: SimulationOptions, plan: (world: World
   }
 }
 
-function createWorld(seed: number, options: SimulationOptions): World {
+/** A world that has not started. */
+export function createWorld(seed: number, options: SimulationOptions): World {
   const { replicas = defaults.replicas, documents = defaults.documents, faults = 'all', ports = {}, values = {} } = options
   if (!Number.isInteger(replicas) || replicas < 1 || replicas > 26)
     throw new RangeError(`replicas is a whole number from 1 to 26, not ${replicas}`)

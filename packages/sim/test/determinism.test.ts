@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { formatSteps, parseSteps, runSteps, scenario, simulate } from '../src/index.ts'
 
@@ -11,6 +14,19 @@ describe('determinism', () => {
     expect(second.trace).toEqual(first.trace)
     expect(first.trace.length).toBeGreaterThan(1_000)
   })
+
+  test('processes with other hash seeds, time zones, languages and clocks give the same trace', async () => {
+    const script = fileURLToPath(new URL('./hash-of-seed.ts', import.meta.url))
+    const run = async (flags: readonly string[], env: Readonly<Record<string, string>>): Promise<string> =>
+      (await promisify(execFile)(process.execPath, [...flags, script, '17'], { env: { ...process.env, ...env } })).stdout
+    const hashes = await Promise.all([
+      run(['--hash-seed=1', '--random-seed=1'], { TZ: 'Pacific/Auckland', LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8' }),
+      run(['--hash-seed=2', '--random-seed=2', '--no-opt'], { TZ: 'America/St_Johns', LANG: 'C', LC_ALL: 'C' }),
+    ])
+    expect(hashes[0]).toMatch(/^[0-9a-f]{16}$/)
+    expect(hashes[1]).toBe(hashes[0])
+    expect((await simulate({ seed: 17, replicas: 5, steps: 120 })).traceHash).toBe(hashes[0])
+  }, 60_000)
 
   test('another seed gives another trace', async () => {
     const hashes = [await simulate({ seed: 1, steps: 30 }), await simulate({ seed: 2, steps: 30 })].map(({ traceHash }) => traceHash)
