@@ -39,6 +39,10 @@ export class RowTable {
     return this.#isLoaded
   }
 
+  get(id: string): Row | undefined {
+    return this.#rows.get(id)?.row
+  }
+
   all(): readonly Row[] {
     return [...this.#rows.values()].map(({ row }) => row)
   }

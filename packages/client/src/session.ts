@@ -31,6 +31,7 @@ import { fromPlainError } from './status.ts'
 import type { StoredDocuments } from './stored.ts'
 import { SyncControl } from './sync-control.ts'
 import { joinTabs, type RowAt, type TabMessage, type Tabs } from './tabs.ts'
+import { lookupOf, type TargetsOptions, targetTypes } from './targets.ts'
 
 export interface SessionOptions extends Omit<SpaceOptions, 'store'> {
   readonly platform: Platform
@@ -218,6 +219,7 @@ class Session implements Space {
       user: this.user.id,
       stamps: this.#stamps,
       ...(mayDecide === undefined ? {} : { mayDecide }),
+      ...lookupOf(this.#targets(), targetTypes(entity)),
     })
     this.#attached.set(document, attached)
     document.doc.on('destroy', () => attached.close())
@@ -230,6 +232,18 @@ class Session implements Space {
     this.#followed.add(document)
     this.#showRow(document)
     document.changed.add(() => this.#showRow(document))
+  }
+
+  #targets(): TargetsOptions {
+    return {
+      documents: this.#documents,
+      table: (type) => (this.#definitions.has(type) ? this.#table(type) : null),
+      restore: async (type, id) => {
+        const target = await this.open(this.#definitions.get(type) as EntityDefinition, id)
+        target.restore()
+        target.close()
+      },
+    }
   }
 
   /** Lists show what is in memory at once; the stored row follows with the commit. */

@@ -21,6 +21,7 @@ import { checkDraft, checkReadings, type Invariants, type Violation } from './in
 import { deletion, isDeleted, type Life, restoration } from './life.ts'
 import { origins } from './origins.ts'
 import { type Lookup, type ReferenceView, readReferences } from './reference.ts'
+import { isWaiting } from './register.ts'
 import { createRegisterIndex, type RegisterIndex } from './register-index.ts'
 import { openRoots, type Roots } from './roots.ts'
 import { createScreen, type Report, type Screen } from './screen.ts'
@@ -31,8 +32,10 @@ import { appendEntry, createWriter, type WriteModel, type WriteOptions, type Wri
 export interface AttachOptions extends WriteOptions {
   /** Whether this user may decide; everybody may by default. A relay with a guard file checks it again. */
   readonly mayDecide?: (request: DecisionRequest) => boolean
-  /** Finds the documents that `reference()` fields name. */
+  /** Finds the entities that `reference()` fields name. */
   readonly lookup?: Lookup
+  /** Tells when `lookup` may find something else; then listeners are told where a reference reads differently. */
+  readonly lookupChanged?: (listener: () => void) => () => void
 }
 
 /** A typed view on one document. `get` and `subscribe` are bound; `subscribe` tells of every change of what is shown here. */
@@ -55,7 +58,7 @@ export interface AttachedEntity<F extends Fields = Fields> extends Observable<En
   readonly life: Life
   /** What the app's people should look at: fields in which more stands than `limits.heads`. */
   readonly reports: readonly Report[]
-  /** What has become of the entities that its references name; read anew each time. */
+  /** What has become of the entities that its references name. */
   readonly references: readonly ReferenceView[]
   /** What is changed in place: Yjs types for editor bindings, and handles of sets, counters and lists. */
   readonly shared: EntityShared<F>
@@ -115,6 +118,7 @@ class DocumentEntity implements AttachedEntity {
   readonly #host: Host
   readonly #screen: Screen
   readonly #undo: UndoStack
+  readonly #unwatch: () => void
   #closed = false
 
   constructor(model: AttachModel, doc: Y.Doc, options: AttachOptions) {
@@ -128,6 +132,7 @@ class DocumentEntity implements AttachedEntity {
     this.#host = this.#createHost()
     this.#screen = createScreen(this.#host, model.invariants, roots)
     this.shared = this.#createShared(roots)
+    this.#unwatch = options.lookupChanged?.(() => this.#screen.lookAgain()) ?? (() => undefined)
     this.get = () => this.#screen.get().value
     this.subscribe = this.#screen.subscribe
   }
@@ -170,7 +175,7 @@ class DocumentEntity implements AttachedEntity {
   }
 
   get references(): readonly ReferenceView[] {
-    return readReferences(this.#model.plan, this.#screen.readings(), this.#options.lookup, this.#options)
+    return this.#screen.references()
   }
 
   get canUndo(): boolean {
@@ -224,6 +229,7 @@ class DocumentEntity implements AttachedEntity {
 
   close(): void {
     this.#closed = true
+    this.#unwatch()
     this.#screen.close()
     this.#index.close()
     this.#undo.close()
@@ -239,6 +245,7 @@ class DocumentEntity implements AttachedEntity {
       writer,
       readings: () => this.#screen.readings(),
       register: (field) => writer.registers().get(field),
+      heads: (field) => (isWaiting(this.doc) ? this.#screen.readings().get(field)?.heads : writer.registers().get(field)?.heads) ?? [],
       change: (write, about) => {
         this.#checkOpen()
         if (about !== 'life' && isDeleted(writer.registers())) {
@@ -255,6 +262,7 @@ class DocumentEntity implements AttachedEntity {
       },
       standIns: new Map(),
       done: (step) => this.#undo.done(step),
+      references: () => readReferences(this.#model.plan, this.#screen.readings(), this.#options.lookup, this.#options),
     }
   }
 

@@ -2,6 +2,7 @@
 
 import type { KnownEntry } from './entry.ts'
 import type { Readings } from './field-reading.ts'
+import type { ReferenceView } from './reference.ts'
 import type { Register } from './register.ts'
 import type { UndoStep } from './undo.ts'
 import type { Changes, EntryDraft, Writer } from './writing.ts'
@@ -20,6 +21,11 @@ export interface Host {
   /** The register of a field as it stands in the document at this moment. */
   readonly register: (field: string) => Register | undefined
   /**
+   * The heads that a write goes over: those of the register, and while the document waits those that are shown. What is
+   * shown may be gone from the array then, when its removal came before what superseded it.
+   */
+  readonly heads: (field: string) => readonly KnownEntry[]
+  /**
    * Runs `write` in one transaction.
    *
    * @throws {TidemarkError} `client/closed`; `schema/deleted` when the entity is deleted and `write` is not about that.
@@ -33,6 +39,8 @@ export interface Host {
   readonly checkDecider: (field: string) => void
   /** By the key of an entry that was undone: the entry that brought its value back. */
   readonly standIns: Map<string, KnownEntry>
+  /** What the references read as now. */
+  readonly references: () => readonly ReferenceView[]
   /** Puts a step on this user's undo stack. */
   readonly done: (step: UndoStep) => void
 }

@@ -7,7 +7,7 @@ export type { Decision, RejectedValue } from './decision.ts'
 export { type Declaration, defineEntity, type EntityDefinition } from './define.ts'
 export { type DiffPart, diffText } from './diff.ts'
 export type { Edit } from './edit.ts'
-export { type Dot, type Entry, type EntryKind, entriesName, type Rejected } from './entry.ts'
+export { type Dot, type Entry, type EntryKind, entriesName, type Rejected, type StoredEntry } from './entry.ts'
 export {
   type ArbitratedValue,
   arbitrated,
@@ -39,7 +39,7 @@ export type { LateEdit, Life } from './life.ts'
 export { limits } from './limits.ts'
 export { origins } from './origins.ts'
 export type { Provisional } from './policy.ts'
-export { type Lookup, type ReferenceTarget, type ReferenceView, reference } from './reference.ts'
+export { type Deletion, type KnownTarget, type Lookup, type ReferenceTarget, type ReferenceView, reference } from './reference.ts'
 export type { Mapping, Upgrade } from './register.ts'
 export type { Report } from './screen.ts'
 export { createStampClock, type StampClock, stampMs } from './stamp.ts'

@@ -1,11 +1,12 @@
 /**
  * References: what has become of the entities that a `reference()` field names.
  *
- * This package opens no documents; the app says where they are by `lookup`.
+ * This package opens no documents; the app says where they are by `lookup`. A space of `@tidemark/client` does so by
+ * itself, from the documents in memory and the rows of the others.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { TidemarkError } from '@tidemark/base'
-import type * as Y from 'yjs'
+import * as Y from 'yjs'
 import type { RegisterField } from './field.ts'
 import type { Readings, ReadPlan } from './field-reading.ts'
 import type { Life } from './life.ts'
@@ -19,18 +20,36 @@ export interface ReferenceTarget {
   restore(doc: Y.Doc, options?: WriteOptions): void
 }
 
-/** Finds the document of an entity, or says that this device has none. */
-export type Lookup = (type: string, id: string) => Y.Doc | undefined
+/** Who deleted an entity, when by that device's clock, in milliseconds since 1970, and why; empty without a reason. */
+export interface Deletion {
+  readonly user: string
+  readonly at: number
+  readonly reason: string
+}
+
+/** What an app knows of an entity whose document is not at hand. */
+export interface KnownTarget {
+  /** `null` when it is alive. */
+  readonly deleted: Deletion | null
+  /** Takes the deletion back. */
+  restore(): void
+}
+
+/**
+ * Finds an entity: its document, or what is known of it; `undefined` when this device has none, `null` when that is not
+ * known yet.
+ */
+export type Lookup = (type: string, id: string) => Y.Doc | KnownTarget | undefined | null
 
 /** What a reference points at. */
 export interface ReferenceView {
   readonly field: string
   readonly type: string
   readonly id: string
-  /** `absent`: this device has no such document; it may still exist elsewhere. `unknown`: no `lookup` was given. */
+  /** `absent`: this device has no such document; it may still exist elsewhere. `unknown`: not looked up, or not yet. */
   readonly status: 'present' | 'deleted' | 'absent' | 'unknown'
   /** Who deleted it, when and why. */
-  readonly deleted: { readonly user: string; readonly at: number; readonly reason: string } | null
+  readonly deleted: Deletion | null
   /** Restores a deleted target. @throws {TidemarkError} `client/not-found` when this device has no such document. */
   restore(): void
 }
@@ -78,15 +97,23 @@ export function readReferences(
 
 function viewOf(field: string, target: ReferenceTarget, id: string, lookup: Lookup | undefined, options: WriteOptions): ReferenceView {
   const { type } = target
-  const doc = lookup?.(type, id)
-  const restore = (): void => {
-    if (doc === undefined) throw new TidemarkError('client/not-found', `${type}/${id} is not on this device`)
-    target.restore(doc, options)
+  const find = (): KnownTarget | undefined | null => {
+    const found = lookup === undefined ? null : lookup(type, id)
+    return found instanceof Y.Doc ? targetIn(found, target, options) : found
   }
-  const life = doc === undefined ? null : target.life(doc)
-  const missing = lookup === undefined ? 'unknown' : 'absent'
-  if (life === null) return Object.freeze({ field, type, id, status: missing, deleted: null, restore })
-  if (life.status === 'alive') return Object.freeze({ field, type, id, status: 'present', deleted: null, restore })
-  const { user, at, reason } = life
-  return Object.freeze({ field, type, id, status: 'deleted', deleted: Object.freeze({ user, at, reason }), restore })
+  const restore = (): void => {
+    const now = find()
+    if (!now) throw new TidemarkError('client/not-found', `${type}/${id} is not on this device`)
+    now.restore()
+  }
+  const known = find()
+  const missing = known === null ? 'unknown' : 'absent'
+  const status = known ? (known.deleted === null ? 'present' : 'deleted') : missing
+  return Object.freeze({ field, type, id, status, deleted: known?.deleted ?? null, restore })
+}
+
+function targetIn(doc: Y.Doc, target: ReferenceTarget, options: WriteOptions): KnownTarget {
+  const life = target.life(doc)
+  const deleted = life.status === 'alive' ? null : Object.freeze({ user: life.user, at: life.at, reason: life.reason })
+  return { deleted, restore: () => target.restore(doc, options) }
 }

@@ -38,7 +38,7 @@ function readMarks(
   readings: ReadonlyMap<string, FieldReading>,
   life: ReturnType<typeof readLife>,
 ): RowMarks {
-  if (life.status === 'deleted') return { $deleted: { user: life.user, at: life.at, edited: life.edits.length > 0 } }
+  if (life.status === 'deleted') return { $deleted: { user: life.user, at: life.at, reason: life.reason, edited: life.edits.length > 0 } }
   let conflicts = 0
   for (const [name, { isOpen }] of readings) if (isOpen && model.plan.get(name)?.field.policy.name === 'critical') conflicts++
   const violations = countBroken(model.invariants, readings)

@@ -21,6 +21,7 @@ import { type Life, readLife } from './life.ts'
 import { limits } from './limits.ts'
 import { needsBasis, type Policy } from './policy.ts'
 import { readFields, readHeads, toInvalid, toValue } from './reading.ts'
+import type { ReferenceView } from './reference.ts'
 import { isWaiting, type Registers } from './register.ts'
 import type { Roots } from './roots.ts'
 
@@ -46,6 +47,10 @@ export interface Shown {
 
 export interface Screen extends Observable<Shown> {
   readonly readings: () => Readings
+  /** What the references read as now. */
+  references(): readonly ReferenceView[]
+  /** Tells listeners if a reference reads differently than when it was last looked at. */
+  lookAgain(): void
   close(): void
 }
 
@@ -62,6 +67,7 @@ class DocumentScreen implements Screen {
   readonly #conflicts = new WeakMap<FieldReading, Conflict | null>()
   readonly #decisions = new WeakMap<KnownEntry, { readonly reading: FieldReading; readonly decision: Decision }>()
   #readings: Map<string, FieldReading>
+  #references: readonly ReferenceView[] = Object.freeze([])
   /** Whether the last transaction deleted or restored the entity here, while the document waited. */
   #hasOwnLife = false
 
@@ -78,6 +84,19 @@ class DocumentScreen implements Screen {
     this.get = this.#shown.get
     this.subscribe = this.#shown.subscribe
     doc.on('afterTransaction', this.#afterTransaction)
+  }
+
+  references(): readonly ReferenceView[] {
+    const now = this.#host.references()
+    if (!sameText(now, this.#references)) this.#references = now
+    return this.#references
+  }
+
+  lookAgain(): void {
+    const before = this.#references
+    if (this.references() === before) return
+    const shown = this.get()
+    this.#shown.set({ ...shown, value: Object.freeze({ ...shown.value }) })
   }
 
   close(): void {

@@ -82,7 +82,7 @@ export interface RowMarks {
   /** How many invariants do not hold. */
   readonly $violations?: number
   /** The entity is deleted; `edited` when somebody went on without knowing. */
-  readonly $deleted?: { readonly user: string; readonly at: number; readonly edited: boolean }
+  readonly $deleted?: { readonly user: string; readonly at: number; readonly reason: string; readonly edited: boolean }
 }
 
 /** The plain projection for lists: the value, the beginning of each text field as plain text, and the marks. */
