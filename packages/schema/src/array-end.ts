@@ -5,14 +5,14 @@
  * that was ever pruned. The last entry that was written here is near the end; from there it is a few steps.
  */
 import * as Y from 'yjs'
-import { type Dot, type Entry, entriesName } from './entry.ts'
+import { type Dot, entriesName, type StoredEntry } from './entry.ts'
 
 /** The end of one document's array of entries. */
 export interface ArrayEnd {
   /** The last item, whether or not it is deleted. */
   item(): Y.Item | null
   /** What `array.push([entry])` does; only inside a transaction. `entry` has the next own dot. */
-  append(entry: Entry): void
+  append(entry: StoredEntry): void
   /** Removes the items at `dots`, which rise within a client; only inside a transaction. */
   remove(dots: readonly Dot[]): void
 }

@@ -15,7 +15,6 @@ import type { Host } from './host.ts'
 import type { Json } from './json.ts'
 import { needsBasis } from './policy.ts'
 import { toValue } from './reading.ts'
-import { isWaiting } from './register.ts'
 import type { CriticalName, EntityValue, ShownPatch } from './types.ts'
 import { setStep } from './undo-field.ts'
 import { type Changes, checkPatch, type EntryDraft, planWrites, registerField, writeChanges } from './writing.ts'
@@ -87,9 +86,9 @@ export function writePatch(host: Host, patch: object, basis: Basis | null, own: 
   const { writer } = host
   const changes: Changes = checkPatch(writer.model, patch)
   if (changes.size === 0) return []
-  const plans = planWrites(writer, changes, basis, own)
+  const plans = planWrites(writer, changes, basis, { own, heads: host.heads })
   host.checkDraft(changes)
-  const before = new Map([...changes.keys()].map((field) => [field, host.register(field)?.heads ?? []]))
+  const before = new Map([...changes.keys()].map((field) => [field, host.heads(field)]))
   const entries = host.change(() => writeChanges(writer, changes, plans))
   if (entries.some((entry) => entry.k === 'set')) host.done(setStep(host, entries, before))
   return entries
@@ -97,9 +96,7 @@ export function writePatch(host: Host, patch: object, basis: Basis | null, own: 
 
 /** Takes own heads of one candidate back. */
 function withdraw(host: Host, field: string, isOwn: (head: KnownEntry) => boolean): KnownEntry {
-  const { readings, register, writer } = host
-  const heads = isWaiting(writer.doc) ? readings().get(field)?.heads : register(field)?.heads
-  const own = inOrder((heads ?? []).filter(isOwn))
+  const own = inOrder(host.heads(field).filter(isOwn))
   const [first] = own
   if (first === undefined) throw new TidemarkError('schema/not-yours', `nothing of yours stands in ${field}`)
   if (groupHeads(own, { sameAuthor: null, equalIsConflict: false }).length > 1) {

@@ -52,7 +52,7 @@ export interface Entry {
   readonly by: string
   /** Stamp. */
   readonly t: number
-  /** Kind. */
+  /** Kind; a stored entry without one is a plain write, `set`. */
   readonly k: EntryKind
   /** Version of the schema it was written under. */
   readonly s: number
@@ -65,6 +65,9 @@ export interface Entry {
   /** On deletes: the state vector of the document then. */
   readonly sv?: Uint8Array
 }
+
+/** An entry as it is stored: most are plain writes, which do not say so. */
+export type StoredEntry = Omit<Entry, 'k'> & { readonly k?: EntryKind }
 
 /** An entry as readers keep it, with the spelling of its dots. */
 export interface KnownEntry extends Entry {
@@ -83,7 +86,7 @@ const kinds: ReadonlySet<unknown> = new Set<EntryKind>(['set', 'decide', 'withdr
 /** Reads what stands in the array: an entry that this build understands, or `null`. */
 export function readEntry(raw: unknown): KnownEntry | null {
   if (!isPlainObject(raw)) return null
-  const { i, f, o, by, t, k, s } = raw
+  const { i, f, o, by, t, k = 'set', s } = raw
   if (!kinds.has(k) || typeof f !== 'string' || typeof by !== 'string') return null
   if (!isDot(i) || !isDots(o) || !isStamp(t) || !isStamp(s)) return null
   const rest = readRest(raw)
@@ -134,10 +137,10 @@ export const isDot = (value: unknown): value is Dot => Array.isArray(value) && v
 const isDots = (value: unknown): value is readonly Dot[] => Array.isArray(value) && value.every(isDot)
 
 /** An entry that was made here just now, as its readers will know it. */
-export function madeEntry(raw: Entry): KnownEntry {
+export function madeEntry(raw: StoredEntry): KnownEntry {
   // What could be shared and changed is copied, as in reading.
-  if (raw.k !== 'set' || isObject(raw.v) || isObject(raw.b)) return readEntry(raw) as KnownEntry
-  return { ...raw, key: dotKey(raw.i), names: raw.o.map(dotKey) }
+  if (raw.k !== undefined || isObject(raw.v) || isObject(raw.b)) return readEntry(raw) as KnownEntry
+  return { ...raw, k: 'set', key: dotKey(raw.i), names: raw.o.map(dotKey) }
 }
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null

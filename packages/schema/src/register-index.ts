@@ -12,7 +12,7 @@
  * 3. A register that was given never changes; the map that holds them is always the same one.
  */
 import * as Y from 'yjs'
-import { createEntryReader, type Entry, entriesName, type KnownEntry, readEntry } from './entry.ts'
+import { createEntryReader, entriesName, type KnownEntry, readEntry, type StoredEntry } from './entry.ts'
 import { FieldIndex } from './field-index.ts'
 import { asToday, mappedEntries, type Register, type RegisterModel, type Registers, readRegisters } from './register.ts'
 
@@ -20,7 +20,7 @@ export interface RegisterIndex {
   /** The registers at this moment; their entries and heads are in no order that means anything. */
   readonly get: () => Registers
   /** Tells how an entry that is about to be appended here reads, so that it is not read again. */
-  readonly made: (raw: Entry, entry: KnownEntry) => void
+  readonly made: (raw: StoredEntry, entry: KnownEntry) => void
   /** How often the array was read whole: once where all is well. */
   readonly wholeReadings: number
   /** Stops following the document. */

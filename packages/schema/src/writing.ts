@@ -12,7 +12,7 @@ import * as Y from 'yjs'
 import { type ArrayEnd, createArrayEnd } from './array-end.ts'
 import { type Basis, shownFor } from './basis.ts'
 import { groupHeads, inOrder } from './candidate.ts'
-import { createEntryReader, type Dot, dotKey, type Entry, type KnownEntry, madeEntry } from './entry.ts'
+import { createEntryReader, type Dot, dotKey, type Entry, type KnownEntry, madeEntry, type StoredEntry } from './entry.ts'
 import type { Fields, RegisterField } from './field.ts'
 import type { ReadPlan } from './field-reading.ts'
 import type { Json } from './json.ts'
@@ -97,42 +97,35 @@ export function checkPatch(model: WriteModel, patch: object): Changes {
 /** What one write names and is based on. */
 export type Supersedes = Pick<Entry, 'o' | 'k'> & { readonly b?: Json }
 
+/** What a person writes over: the last entry of the same edit by field, and the heads that stand or are shown. */
+export interface WrittenOver {
+  /** Named even when it is gone: a prune elsewhere may have removed it before what superseded it arrives here. */
+  readonly own: ReadonlyMap<string, KnownEntry>
+  readonly heads: (field: string) => readonly KnownEntry[]
+}
+
 /**
- * What a plain write to each field of `changes` supersedes; `own` is the last entry of the same edit by field. That is
- * named even when it is gone: a prune elsewhere may have removed it before what superseded it arrives here.
+ * What a plain write to each field of `changes` supersedes.
  *
  * @throws {TidemarkError} `schema/no-basis`, `schema/in-conflict`
  */
-export function planWrites(
-  writer: Writer,
-  changes: Changes,
-  basis: Basis | null,
-  own: ReadonlyMap<string, KnownEntry>,
-): ReadonlyMap<string, Supersedes> {
-  const registers = writer.registers()
+export function planWrites(writer: Writer, changes: Changes, basis: Basis | null, over: WrittenOver): ReadonlyMap<string, Supersedes> {
   const plans = new Map<string, Supersedes>()
-  for (const name of changes.keys()) {
-    const heads = registers.get(name)?.heads ?? []
-    plans.set(name, planWrite(writer, name, heads, basis, own.get(name)))
-  }
+  for (const name of changes.keys()) plans.set(name, planWrite(writer, name, basis, over))
   return plans
 }
 
-function planWrite(
-  writer: Writer,
-  name: string,
-  heads: readonly KnownEntry[],
-  basis: Basis | null,
-  own: KnownEntry | undefined,
-): Supersedes {
+function planWrite(writer: Writer, name: string, basis: Basis | null, over: WrittenOver): Supersedes {
   const { policy } = registerField(writer.model, name)
-  const dots = (entries: readonly KnownEntry[]): Dot[] => entries.map((entry) => entry.i)
   if (policy.name === 'critical') {
     const shown = shownFor(writer.doc, name, basis)
+    const own = over.own.get(name)
     const o = own === undefined ? shown.heads : distinct([...shown.heads, own.i])
-    checkOwn(name, policy, heads, o.map(dotKey))
+    checkOwn(name, policy, over.heads(name), o.map(dotKey))
     return shown.value === undefined ? { k: 'set', o } : { k: 'set', o, b: shown.value }
   }
+  const heads = writer.registers().get(name)?.heads ?? []
+  const dots = (entries: readonly KnownEntry[]): Dot[] => entries.map((entry) => entry.i)
   if (policy.name === 'arbitrated') return { k: 'propose', o: dots(heads.filter((head) => isOwnIntent(head, writer.user))) }
   if (policy.name !== 'merged') return { k: 'set', o: dots(heads) }
   const planned = writer.model.plan.get(name)
@@ -167,7 +160,9 @@ export function appendEntry(writer: Writer, draft: EntryDraft, register: Registe
   const chain = register !== undefined && !waits && (prunes || isKeptKind(draft.k)) ? carried(model, register) : []
   const o = chain.length === 0 ? draft.o : distinct([...draft.o, ...chain])
   const i: Dot = [doc.clientID, Y.getState(doc.store, doc.clientID)]
-  const raw: Entry = { i, ...draft, o, by: user, t: stamps.next(), s: model.version }
+  const { k, ...rest } = draft
+  const plain = { i, ...rest, o, by: user, t: stamps.next(), s: model.version }
+  const raw: StoredEntry = k === 'set' ? plain : { ...plain, k }
   const entry = madeEntry(raw)
   made(raw, entry)
   end.append(raw)

@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check'
 import { describe, test } from 'vitest'
+import { removalBeforeSuccessor } from './model/seeds.ts'
 import { shipped } from './model/subject.ts'
 import { live, stepsOf } from './model/world.ts'
 
@@ -15,6 +16,10 @@ const seed = total > 0 ? {} : { seed: 20_261_123 }
 const runs = (share: number, usual: number): number => (total > 0 ? Math.ceil(total * share) : usual)
 
 describe('[P3] [P4] critical fields agree with the reference model', () => {
+  test('where the removal of what is shown comes before what superseded it', () => {
+    live({ subject: shipped, replicas: 4, keptEntries: 2, causalReads: true }, removalBeforeSuccessor)
+  })
+
   test(
     'in short histories of three',
     () => {

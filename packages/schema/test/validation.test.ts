@@ -40,7 +40,7 @@ describe('initialise', () => {
     doc.on('update', () => void transactions++)
     Task.initialise(doc, { title: ' Paint ', note: undefined, body: 'First words' }, { user: 'ann', clock: { now: () => 1_000 } })
     expect(transactions).toBe(1)
-    expect(entries(doc)).toEqual([{ i: [doc.clientID, 0], f: 'title', v: 'Paint', o: [], by: 'ann', t: 1_024_000, k: 'set', s: 2 }])
+    expect(entries(doc)).toEqual([{ i: [doc.clientID, 0], f: 'title', v: 'Paint', o: [], by: 'ann', t: 1_024_000, s: 2 }])
     expect(doc.getText('body').toString()).toBe('First words')
   })
 
