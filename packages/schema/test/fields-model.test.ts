@@ -114,19 +114,12 @@ class World {
     const { doc, delivered, entity } = place
     if (entity.syncing) return
     const clock = Y.getState(doc.store, doc.clientID)
-    const op = {
-      id: this.#ops++,
-      puts: [],
-      drops: [],
-      amount: 0,
-      base: null,
-      stamp: [0, doc.clientID, clock] as [number, number, number],
-      ...about,
-    }
+    const stamp: [number, number, number] = [0, doc.clientID, clock]
+    const op = { id: this.#ops++, puts: [], drops: [], amount: 0, base: null, ...about, stamp }
     this.#op = op
     write()
     this.#op = null
-    op.stamp[0] =
+    stamp[0] =
       doc
         .getArray<Entry>(entriesName)
         .toArray()
