@@ -102,5 +102,7 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, unknown>>
 }
 
-const manifestOf = (name: string): Manifest => JSON.parse(read(`packages/${name}/package.json`)) as Manifest
+/** `app-x` is the app in `apps/x`, which only tests import. */
+const folderOf = (name: string): string => (name.startsWith('app-') ? `apps/${name.slice(4)}` : `packages/${name}`)
+const manifestOf = (name: string): Manifest => JSON.parse(read(`${folderOf(name)}/package.json`)) as Manifest
 const exportsOf = (target: string): string[] => Object.keys(manifestOf(target.split('/')[1] as string).exports ?? {})
