@@ -18,6 +18,8 @@ export type Durability = 'relaxed' | 'strict'
 export interface ConnectionOptions {
   readonly name: string
   readonly durability: Durability
+  /** Called when the database is open, before anything runs on it; `isNew` when there was none. */
+  onOpened?(isNew: boolean): void
   /** Called when the handle is lost, not when `close` was called. */
   onLost(problem: TidemarkError): void
 }
@@ -97,7 +99,13 @@ class IdbConnection implements Connection {
   async #use(): Promise<IDBDatabase> {
     if (this.#closed) throw new TidemarkError('store/closed', 'the store was closed')
     if (this.#handle === null) {
-      const handle = openDatabase(this.#options.name, layoutVersion).then((database) => this.#watched(database))
+      let isNew = false
+      const handle = openDatabase(this.#options.name, layoutVersion, () => {
+        isNew = true
+      }).then((database) => {
+        this.#options.onOpened?.(isNew)
+        return this.#watched(database)
+      })
       this.#handle = handle
       handle.catch(() => {
         if (this.#handle === handle) this.#handle = null
@@ -149,18 +157,19 @@ async function settled<T>(
 }
 
 /**
- * Opens `name` at `version`, making or upgrading it.
+ * Opens `name` at `version`, making or upgrading it; `created` is called when it was not there.
  *
  * @throws {TidemarkError} `store/outdated` when it is of a newer version; `store/blocked` when a tab holds an older one open;
  *   `store/unavailable` for anything else.
  */
-export function openDatabase(name: string, version: number): Promise<IDBDatabase> {
+export function openDatabase(name: string, version: number, created: () => void = () => {}): Promise<IDBDatabase> {
   return new Promise<IDBDatabase>((resolve, reject) => {
     const request = indexedDB.open(name, version)
     let isAbandoned = false
     request.onupgradeneeded = ({ oldVersion }) => {
       try {
         upgradeLayout(request.result, request.transaction as IDBTransaction, oldVersion)
+        if (oldVersion === 0) created()
       } catch (error) {
         reject(error)
         request.transaction?.abort()

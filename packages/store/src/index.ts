@@ -13,6 +13,7 @@ export { deleteLocalData, type IndexedDbStoreOptions, indexedDbStore } from './i
 export type { LocalStore, OpenStore, PendingSum } from './local-store.ts'
 export { createMemoryDatabase, type MemoryDatabase } from './memory-database.ts'
 export { type MemoryFaults, type MemoryStoreOptions, memoryStore } from './memory-store.ts'
+export type { EvictionMarker } from './origin-storage.ts'
 export { isPendingUpdate } from './pending.ts'
 export type {
   DamagedPart,

@@ -30,6 +30,7 @@ import { createWriter, type Writer } from './idb-writer.ts'
 import type { LocalStore, OpenStore, PendingSum } from './local-store.ts'
 import { createMemoryDatabase } from './memory-database.ts'
 import { memoryStore } from './memory-store.ts'
+import { cookieMarker, type EvictionMarker, forgetMark, OriginStorage } from './origin-storage.ts'
 import { refusedChangesOf } from './refused.ts'
 import type { PendingDocument, QuarantinedRecord, RefusedChange, Row, StoredDocument, StoreStatus } from './stored.ts'
 
@@ -42,6 +43,13 @@ export interface IndexedDbStoreOptions {
   /** The first part of the databases' names; `tidemark` when left out. */
   readonly databaseName?: string
   readonly clock?: Clock
+  /**
+   * Where it is remembered, outside of the origin's storage, that there was a database, so that the status can say
+   * when the browser evicted it. A cookie of the page when left out; null for none: then it is `unknown`.
+   */
+  readonly marker?: EvictionMarker | null
+  /** Asks the browser to keep the data when space runs short; true when left out. Firefox asks the person. */
+  readonly persist?: boolean
   /** Seals what is stored: `passphrase(…)` or `deviceKey()` of the encryption module. A database of its own. */
   readonly encryption?: Encryption
 }
@@ -53,7 +61,8 @@ export interface IndexedDbStoreOptions {
  * older tab holds it, or as `encryption` says; the database is unchanged then.
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
-  const { durability = 'relaxed', databaseName = defaultDatabaseName, clock = systemClock, encryption } = options
+  const { durability = 'relaxed', databaseName = defaultDatabaseName, clock = systemClock, persist = true, encryption } = options
+  const marker = options.marker === undefined ? cookieMarker() : options.marker
   const fallbackDatabase = createMemoryDatabase()
   return async (where) => {
     const status = createObservable<StoreStatus>({
@@ -70,7 +79,13 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
     }
     const name =
       encryption === undefined ? databaseNameOf(databaseName, where.space, where.user) : await encryption.databaseName(databaseName, where)
-    const connection = createConnection({ name, durability, onLost: (problem) => show(problem) })
+    const origin = new OriginStorage({ databaseName: name, marker, persist, clock, status })
+    const connection = createConnection({
+      name,
+      durability,
+      onOpened: (isNew) => void origin.opened(isNew),
+      onLost: (problem) => show(problem),
+    })
     try {
       await connection.open()
     } catch (error) {
@@ -81,8 +96,12 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
     const writer = createWriter({
       connection,
       clock,
-      onOutcome: (outcome) => show(outcome.problem, outcome.problem === null ? outcome.quarantined : 0),
+      onOutcome: (outcome) => {
+        show(outcome.problem, outcome.problem === null ? outcome.quarantined : 0)
+        origin.committed(outcome.problem?.code === 'store/full')
+      },
     })
+    void origin.ask()
     return new IndexedDbStore(status, connection, writer, seals)
   }
 }
@@ -109,11 +128,14 @@ export async function deleteLocalData(options: {
   readonly space: string
   readonly user: string
   readonly databaseName?: string
+  /** As given to `indexedDbStore`. */
+  readonly marker?: EvictionMarker | null
 }): Promise<void> {
   const { space, user, databaseName = defaultDatabaseName } = options
+  const name = databaseNameOf(databaseName, space, user)
   try {
     await new Promise<void>((resolve, reject) => {
-      const request = indexedDB.deleteDatabase(databaseNameOf(databaseName, space, user))
+      const request = indexedDB.deleteDatabase(name)
       request.onsuccess = () => resolve()
       request.onerror = () => reject(request.error)
       request.onblocked = () => reject(new TidemarkError('store/blocked', 'another tab holds the database open'))
@@ -121,6 +143,7 @@ export async function deleteLocalData(options: {
   } catch (error) {
     throw toStoreError(error)
   }
+  await forgetMark(name, options.marker === undefined ? cookieMarker() : options.marker)
 }
 
 const defaultDatabaseName = 'tidemark'

@@ -4,10 +4,12 @@
  * What it protects: whoever gets the disk, a copy of the profile, or a backup of it, reads no names and no content. What it
  * does not: code that runs in the page while the space is open has what the page has.
  */
+
 import { TidemarkError } from '@tidemark/base'
 import type { Encryption } from '../encryption-port.ts'
 import { type Connection, createConnection } from '../idb-connection.ts'
 import { resultOf, toStoreError } from '../idb-request.ts'
+import { cookieMarker, type EvictionMarker, forgetMark } from '../origin-storage.ts'
 import { idbCabinet } from './idb-cabinet.ts'
 import { encryptionLimits, type KeyCabinet, type KeyRecord, type KeySource } from './key-record.ts'
 import { type KeyRing, keyOfPassphrase, newDeviceSource, newKeyRecord, newPassphraseSource, openKeyRing, rewrapped } from './key-ring.ts'
@@ -109,6 +111,7 @@ export interface SealedPlace {
   readonly user: string
   /** As for `indexedDbStore`. */
   readonly databaseName?: string
+  readonly marker?: EvictionMarker | null
 }
 
 /**
@@ -169,6 +172,7 @@ export async function eraseSealed(place: SealedPlace): Promise<void> {
     request.onerror = () => reject(toStoreError(request.error))
     request.onblocked = () => reject(new TidemarkError('store/blocked', 'another tab holds the database open'))
   })
+  await forgetMark(name, place.marker === undefined ? cookieMarker() : place.marker)
 }
 
 async function withDatabase(place: SealedPlace, run: (connection: Connection) => Promise<void>): Promise<void> {
