@@ -1,18 +1,15 @@
 /**
- * `npm run bench:database`: the local database beside y-indexeddb 9 and beside the bound, in one run of one Chromium.
+ * One Chromium with a profile of its own, in which the contenders are measured.
  *
  * Each contender has an origin of its own, so that what it takes on the disk can be told apart; each measurement begins
- * with a page that was just loaded. Every figure is the median of `--rounds` rounds, the contenders taking turns.
+ * with a page that was just loaded.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type BrowserContext, chromium } from 'playwright'
-import { build } from 'vite'
+import { chromiumArguments, chromiumPath, servePage } from '../page-server.ts'
 import type { Measurement } from './page.ts'
 
 export interface Setting {
@@ -30,28 +27,18 @@ export interface BrowserRun {
   close(): Promise<void>
 }
 
-const arguments_ = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-sync',
-]
-
 /** Builds the page and opens a browser with a profile of its own. */
 export async function startBrowser(): Promise<BrowserRun> {
-  const script = await bundle()
-  const server = await serve(script)
+  const server = await servePage(new URL('page.ts', import.meta.url))
   const profile = mkdtempSync(join(tmpdir(), 'tidemark-bench-'))
   const launch = (): Promise<BrowserContext> =>
-    chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: arguments_ })
+    chromium.launchPersistentContext(profile, { executablePath: chromiumPath(), args: chromiumArguments })
   let context = await launch()
   let isStarted = true
   const originOf = ({ contender, documents }: Setting): string => `${contender}-${documents}.localhost`
   const open = async (setting: Setting) => {
     const page = await context.newPage()
-    await page.goto(`http://${originOf(setting)}:${(server.address() as AddressInfo).port}/`)
+    await page.goto(`http://${originOf(setting)}:${server.port}/`)
     return page
   }
   const call = ([contender, measurement, parameters]: [string, string, readonly unknown[]]): unknown =>
@@ -104,30 +91,3 @@ export async function startBrowser(): Promise<BrowserRun> {
     },
   }
 }
-
-async function bundle(): Promise<string> {
-  const outputs = await build({
-    configFile: false,
-    logLevel: 'warn',
-    root: fileURLToPath(new URL('.', import.meta.url)),
-    build: {
-      write: false,
-      target: 'es2024',
-      lib: { entry: fileURLToPath(new URL('page.ts', import.meta.url)), formats: ['es'], fileName: 'page' },
-      rolldownOptions: { output: { codeSplitting: false } },
-    },
-  })
-  const [first] = Array.isArray(outputs) ? outputs : [outputs]
-  const chunk = (first as { output: readonly { type: string; code?: string }[] }).output.find(({ type }) => type === 'chunk')
-  return chunk?.code ?? ''
-}
-
-const serve = (script: string): Promise<Server> =>
-  new Promise((resolve) => {
-    const server = createServer((request, response) => {
-      const isScript = request.url === '/page.js'
-      response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-      response.end(isScript ? script : '<!doctype html><title>bench</title><script type="module" src="/page.js"></script>')
-    })
-    server.listen(0, '127.0.0.1', () => resolve(server))
-  })
