@@ -1,7 +1,8 @@
 /** Atomicity, order, the cursor, and survival. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Batch } from '../../src/batch.ts'
 import { type CreateHarness, createWorld, dump, local, numbers, rejection, remote } from './harness.ts'
+import { once, scenario } from './scenario.ts'
 
 const everything: Batch = {
   updates: [local('note/a', 'w', 2), local('note/b', 'w', 3), remote('note/a', 'w', 4)],
@@ -15,7 +16,7 @@ const everything: Batch = {
 
 export function commitContract(name: string, createHarness: CreateHarness): void {
   describe(`${name}: a commit`, () => {
-    test('is seen whole by reads once it resolves', async () => {
+    scenario('is seen whole by reads once it resolves', async () => {
       const store = await (await createWorld(createHarness)).open()
       await store.commit({ updates: [local('note/a', 'w', 1)] })
       const committed = await store.commit(everything)
@@ -32,32 +33,34 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(await store.carrying(10)).toEqual(['note/c'])
     })
 
-    test.each(['store/full', 'store/failed'] as const)('[1] that fails with %s at any of its writes has stored nothing', async (code) => {
-      const world = await createWorld(createHarness)
-      const store = await world.open()
-      await store.commit({
-        updates: [local('note/a', 'w', 1)],
-        rows: [{ type: 'note', id: 'a', value: 'old', name: 'note/a', reflects: 0 }],
+    for (const code of ['store/full', 'store/failed'] as const) {
+      once(`[1] that fails with ${code} at any of its writes has stored nothing`, async () => {
+        const world = await createWorld(createHarness)
+        const store = await world.open()
+        await store.commit({
+          updates: [local('note/a', 'w', 1)],
+          rows: [{ type: 'note', id: 'a', value: 'old', name: 'note/a', reflects: 0 }],
+        })
+        const names = ['note/a', 'note/b', 'note/c']
+        const before = await dump(store, names)
+        let failures = 0
+        for (let number = 1; ; number++) {
+          const fault = world.failWrite(number, code)
+          const outcome = await store.commit(everything).catch((error: unknown) => error)
+          fault.lift()
+          if (!fault.hit) break
+          expect(outcome).toEqual(rejection(code))
+          expect(store.status.get().problem).toEqual(rejection(code))
+          expect(await dump(store, names)).toEqual(before)
+          failures++
+        }
+        expect(failures).toBeGreaterThanOrEqual(9)
+        expect(store.status.get().problem).toBeNull()
+        expect(await dump(store, names)).not.toEqual(before)
       })
-      const names = ['note/a', 'note/b', 'note/c']
-      const before = await dump(store, names)
-      let failures = 0
-      for (let number = 1; ; number++) {
-        const fault = world.failWrite(number, code)
-        const outcome = await store.commit(everything).catch((error: unknown) => error)
-        fault.lift()
-        if (!fault.hit) break
-        expect(outcome).toEqual(rejection(code))
-        expect(store.status.get().problem).toEqual(rejection(code))
-        expect(await dump(store, names)).toEqual(before)
-        failures++
-      }
-      expect(failures).toBeGreaterThanOrEqual(9)
-      expect(store.status.get().problem).toBeNull()
-      expect(await dump(store, names)).not.toEqual(before)
-    })
+    }
 
-    test('that fails does not take the commits beside it along', async () => {
+    once('that fails does not take the commits beside it along', async () => {
       const world = await createWorld(createHarness)
       const store = await world.open()
       const fault = world.failWrite(1, 'store/full')
@@ -72,7 +75,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(stored.has('note/c')).toBe(true)
     })
 
-    test('is stored in the order of the calls', async () => {
+    scenario('is stored in the order of the calls', async () => {
       const store = await (await createWorld(createHarness)).open()
       const commits = Array.from({ length: 40 }, (_, n) =>
         store.commit({ updates: [remote('note/a', 'w', n + 1)], cursor: { follows: n === 0 ? null : n, next: n + 1 }, state: { last: n } }),
@@ -82,13 +85,13 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(await store.state()).toEqual({ cursor: 40, values: { last: 39 } })
     })
 
-    test('of nothing is nothing', async () => {
+    scenario('of nothing is nothing', async () => {
       const store = await (await createWorld(createHarness)).open()
       expect((await store.commit({})).revisions.size).toBe(0)
       expect(await store.state()).toEqual({ cursor: null, values: {} })
     })
 
-    test('survives closing and opening again', async () => {
+    scenario('survives closing and opening again', async () => {
       const world = await createWorld(createHarness)
       const first = await world.open()
       await first.commit({ updates: [local('note/a', 'w', 1)] })
@@ -98,7 +101,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(await dump(await world.open(), ['note/a', 'note/b', 'note/c'])).toEqual(before)
     })
 
-    test('that runs while the store closes is finished first', async () => {
+    scenario('that runs while the store closes is finished first', async () => {
       const world = await createWorld(createHarness)
       const first = await world.open()
       const commit = first.commit({ updates: [local('note/a', 'w', 1)] })
@@ -107,7 +110,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(numbers((await (await world.open()).load(['note/a'])).get('note/a'))).toBe('w1')
     })
 
-    test('keeps a copy: later changes of the caller are not seen', async () => {
+    scenario('keeps a copy: later changes of the caller are not seen', async () => {
       const store = await (await createWorld(createHarness)).open()
       const value = { title: 'as committed' }
       const update = local('note/a', 'w', 1)
@@ -118,7 +121,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect((await store.load(['note/a'])).get('note/a')?.updates[0]?.bytes).toEqual(new Uint8Array([1, 1, 1]))
     })
 
-    test('takes an update of 1 MB, and of a view only what it shows', async () => {
+    scenario('takes an update of 1 MB, and of a view only what it shows', async () => {
       const store = await (await createWorld(createHarness)).open()
       const frame = new Uint8Array(2 ** 20 + 8).map((_, i) => i)
       const large = { ...local('note/a', 'w', 1), bytes: frame.subarray(0, 2 ** 20) }
@@ -134,7 +137,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
   })
 
   describe(`${name}: the cursor`, () => {
-    test('[3] that another tab moved stops the batch whole', async () => {
+    scenario('[3] that another tab moved stops the batch whole', async () => {
       const world = await createWorld(createHarness)
       const [leader, former] = [await world.open(), await world.open()]
       await leader.commit({ cursor: { follows: null, next: { seq: 1 } } })
@@ -145,7 +148,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(former.status.get().problem).toBeNull()
     })
 
-    test('[3] is moved by exactly one of two tabs that try at once, and both keep what they stored beside it', async () => {
+    scenario('[3] is moved by exactly one of two tabs that try at once, and both keep what they stored beside it', async () => {
       const world = await createWorld(createHarness)
       const tabs = [
         { store: await world.open(), writer: 'w' },
@@ -165,7 +168,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       })
     })
 
-    test('[3] that moved stops neither the batch before nor the batch after it', async () => {
+    scenario('[3] that moved stops neither the batch before nor the batch after it', async () => {
       const store = await (await createWorld(createHarness)).open()
       const outcomes = await Promise.allSettled([
         store.commit({ updates: [local('note/a', 'w', 1)], cursor: { follows: null, next: 1 } }),
@@ -177,7 +180,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect((await store.state()).cursor).toBe(2)
     })
 
-    test('[3] is compared as JSON, in any order of its keys', async () => {
+    scenario('[3] is compared as JSON, in any order of its keys', async () => {
       const store = await (await createWorld(createHarness)).open()
       await store.commit({ cursor: { follows: null, next: { seq: 1, of: ['a', { b: null }] } } })
       await store.commit({ cursor: { follows: { of: ['a', { b: null }], seq: 1 }, next: 2 } })
@@ -186,7 +189,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
   })
 
   describe(`${name}: a database`, () => {
-    test('belongs to one space and one user', async () => {
+    scenario('belongs to one space and one user', async () => {
       const world = await createWorld(createHarness)
       const pairs = [
         ['a:b', 'c'],
@@ -200,7 +203,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(states.map(({ values }) => values.i)).toEqual([0, 1, 2, 3])
     })
 
-    test('shows every tab what any of them stored', async () => {
+    scenario('shows every tab what any of them stored', async () => {
       const world = await createWorld(createHarness)
       const [first, second] = [await world.open(), await world.open()]
       await first.commit({ updates: [local('note/a', 'w', 1)] })
@@ -208,7 +211,7 @@ export function commitContract(name: string, createHarness: CreateHarness): void
       expect(numbers((await first.load(['note/a'])).get('note/a'))).toBe('w1,x1')
     })
 
-    test('that is closed takes and gives nothing, and closes again without harm', async () => {
+    scenario('that is closed takes and gives nothing, and closes again without harm', async () => {
       const store = await (await createWorld(createHarness)).open()
       await Promise.all([store.close(), store.close()])
       await expect(store.commit({})).rejects.toEqual(rejection('store/closed'))

@@ -1,8 +1,9 @@
 /** What an adapter's test file gives the contract suite, and the tiny notation of its scenarios. */
 import type { Clock, ErrorCode } from '@tidemark/base'
-import { expect, onTestFinished } from 'vitest'
+import { expect } from 'vitest'
 import type { LocalStore } from '../../src/local-store.ts'
 import type { StoredDocument, StoredUpdate } from '../../src/stored.ts'
+import { armed, openInRun } from './scenario.ts'
 
 /** One database system of its own; everything opened through it shares that system. */
 export interface StoreHarness {
@@ -28,14 +29,12 @@ export interface World {
 }
 
 export async function createWorld(createHarness: CreateHarness): Promise<World> {
-  const harness = await createHarness()
+  const harness = armed(await createHarness())
   let nowMs = 1_000
   const clock: Clock = { now: () => nowMs, monotonic: () => nowMs, schedule: () => () => undefined }
   return {
     async open({ space = 'space', user = 'user' } = {}) {
-      const store = await harness.open({ space, user, clock })
-      onTestFinished(() => store.close())
-      return store
+      return await openInRun(() => harness.open({ space, user, clock }))
     },
     failWrite: (number, code) => harness.failWrite(number, code),
     at: (next) => {

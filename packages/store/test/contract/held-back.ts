@@ -1,9 +1,10 @@
 /** What is held back: documents that are behind, folds of long backlogs, forks and what is kept aside, damage. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { ForkWrite } from '../../src/batch.ts'
 import type { LocalStore } from '../../src/local-store.ts'
 import { logLimits } from '../../src/log-policy.ts'
 import { type CreateHarness, createWorld, local, numbers, pendingOf, rejection, remote } from './harness.ts'
+import { scenario } from './scenario.ts'
 
 const recordOf = async (store: LocalStore, name: string) => (await store.load([name])).get(name)?.record
 
@@ -26,7 +27,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
   const openOne = async () => (await createWorld(createHarness)).open()
 
   describe(`${name}: a document that is behind`, () => {
-    test('[6] is marked with the cursor that passes the change, or not at all', async () => {
+    scenario('[6] is marked with the cursor that passes the change, or not at all', async () => {
       const world = await createWorld(createHarness)
       const [store, former] = [await world.open(), await world.open()]
       await store.commit({ docs: [{ name: 'a', behind: 7 }], cursor: { follows: null, next: 7 } })
@@ -37,7 +38,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(await store.behind(9)).toEqual(['a'])
     })
 
-    test('[6] is behind no more once its state is stored, but for a change that was announced meanwhile', async () => {
+    scenario('[6] is behind no more once its state is stored, but for a change that was announced meanwhile', async () => {
       const store = await openOne()
       await store.commit({ docs: [{ name: 'a', behind: 7 }] })
       await store.commit({ docs: [{ name: 'a', behind: 9 }] })
@@ -49,7 +50,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(await store.behind(9)).toEqual(['a'])
     })
 
-    test('[6] is not asked for what a restored relay has lost', async () => {
+    scenario('[6] is not asked for what a restored relay has lost', async () => {
       const store = await openOne()
       await store.commit({ docs: [{ name: 'a', behind: 9, lastSeq: 5 }] })
       await store.commit({ docs: [{ name: 'a', carry: true, lastSeq: 4 }] })
@@ -58,7 +59,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(await store.behind(9)).toEqual([])
     })
 
-    test('counts failed pushes until something is acknowledged', async () => {
+    scenario('counts failed pushes until something is acknowledged', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), local('a', 'w', 2)] })
       await store.commit({ docs: [{ name: 'a', attempted: true }] })
@@ -72,7 +73,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
   })
 
   describe(`${name}: a log`, () => {
-    test('is long by its updates or its bytes, and short again once a snapshot took them', async () => {
+    scenario('is long by its updates or its bytes, and short again once a snapshot took them', async () => {
       const store = await openOne()
       const many = Array.from({ length: logLimits.updates }, (_, i) => remote('many', 'w', i + 1))
       await store.commit({ updates: [...many.slice(1), remote('large', 'x', 1, logLimits.bytes - 1)] })
@@ -86,7 +87,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(await recordOf(store, 'many')).toMatchObject({ logUpdates: 0, logBytes: 0, snapshotBytes: 10 })
     })
 
-    test('[7] of pending updates is folded under the highest number, and acknowledged as one', async () => {
+    scenario('[7] of pending updates is folded under the highest number, and acknowledged as one', async () => {
       const store = await openOne()
       await store.commit({ updates: [1, 2, 3, 4].map((n) => local('a', 'w', n)) })
       const folds = [{ name: 'a', writer: 'w', replaces: [1, 2, 3], bytes: new Uint8Array([9, 9]) }]
@@ -101,7 +102,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(await pendingOf(store)).toBe('a:w4')
     })
 
-    test('[7] is not folded where a part was acknowledged or folded meanwhile', async () => {
+    scenario('[7] is not folded where a part was acknowledged or folded meanwhile', async () => {
       const store = await openOne()
       await store.commit({ updates: [1, 2, 3].map((n) => local('a', 'w', n)) })
       await store.commit(ack('a', 'w', 1))
@@ -113,7 +114,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
   })
 
   describe(`${name}: a fork`, () => {
-    test('[7] keeps the refused updates aside, and the rest pending', async () => {
+    scenario('[7] keeps the refused updates aside, and the rest pending', async () => {
       const world = await createWorld(createHarness)
       const store = await world.open()
       await store.commit({ updates: [1, 2, 3, 4].map((n) => local('a', 'w', n)), docs: [{ name: 'a', problem: 'relay/forbidden' }] })
@@ -135,7 +136,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(await store.pendingTotals()).toEqual({ documents: 0, bytes: 0, sinceMs: null })
     })
 
-    test('[7] of all that is pending leaves nothing pending', async () => {
+    scenario('[7] of all that is pending leaves nothing pending', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), remote('a', 'w', 2), local('a', 'w', 3)] })
       await store.commit(fork('a', 1, 1, 3))
@@ -143,7 +144,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(numbers((await store.load(['a'])).get('a'))).toBe('w2')
     })
 
-    test('[7] that another edit came before is left out', async () => {
+    scenario('[7] that another edit came before is left out', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1)] })
       await store.commit({ updates: [local('a', 'x', 1)] })
@@ -152,7 +153,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(await asideOf(store)).toBe('')
     })
 
-    test('[7] an edit made on an older branch is kept aside with it, and its row is not shown', async () => {
+    scenario('[7] an edit made on an older branch is kept aside with it, and its row is not shown', async () => {
       const world = await createWorld(createHarness)
       const [store, late] = [await world.open(), await world.open()]
       await store.commit({ updates: [local('a', 'w', 1)] })
@@ -170,7 +171,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(await pendingOf(store)).toBe('a:x3 b:x2')
     })
 
-    test('[7] is forgotten only by a discard of just that branch', async () => {
+    scenario('[7] is forgotten only by a discard of just that branch', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1)] })
       await store.commit(fork('a', 1, 1))
@@ -189,7 +190,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       quarantine: [{ name: 'a', part, bytes: new Uint8Array(bytes), reason: 'unreadable' }],
     })
 
-    test('[6] [7] is taken out with its bytes, and its document is behind', async () => {
+    scenario('[6] [7] is taken out with its bytes, and its document is behind', async () => {
       const world = await createWorld(createHarness)
       const store = await world.open()
       await store.commit({ updates: [local('a', 'w', 1), local('a', 'w', 2), remote('a', 'w', 3)], docs: [{ name: 'a', lastSeq: 6 }] })
@@ -205,7 +206,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(store.status.get().quarantined).toBe(1)
     })
 
-    test('[7] snapshot is taken out, unless another was stored since it was read', async () => {
+    scenario('[7] snapshot is taken out, unless another was stored since it was read', async () => {
       const store = await openOne()
       const snapshot = (follows: number) => ({
         snapshots: [{ name: 'a', bytes: new Uint8Array([follows]), format: 'v1' as const, follows, replaces: [] }],
@@ -221,7 +222,7 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect((await store.commit(snapshot(2))).snapshots).toEqual(new Set())
     })
 
-    test('row is taken out and its document marked, so that it is projected again', async () => {
+    scenario('row is taken out and its document marked, so that it is projected again', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('note/a', 'w', 1)], rows: [{ type: 'note', id: 'a', value: 1, name: 'note/a', reflects: 0 }] })
       const part = { type: 'note', id: 'a' }

@@ -1,10 +1,11 @@
 /** Random batches against a model that keeps sets of facts and derives nothing cleverly. */
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { Batch } from '../../src/batch.ts'
 import type { LocalStore } from '../../src/local-store.ts'
 import type { StoredUpdate } from '../../src/stored.ts'
 import { type CreateHarness, createWorld, local, remote } from './harness.ts'
+import { once } from './scenario.ts'
 
 const names = ['a', 'a/b', 'b'] as const
 const writers = ['v', 'w'] as const
@@ -135,7 +136,7 @@ async function expectEqual(store: LocalStore, model: Model): Promise<void> {
 }
 
 export function modelContract(adapter: string, createHarness: CreateHarness, runs: number): void {
-  test(`${adapter}: does what a plain model does, for any batches of two tabs in turn`, async () => {
+  once(`${adapter}: does what a plain model does, for any batches of two tabs in turn`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 5 }), { maxLength: 8 }), async (bursts) => {
         const world = await createWorld(createHarness)

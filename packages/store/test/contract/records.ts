@@ -1,7 +1,8 @@
 /** Pending marks, revisions, snapshots and the lists derived from records. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { LocalStore } from '../../src/local-store.ts'
 import { type CreateHarness, createWorld, local, numbers, pendingOf, remote } from './harness.ts'
+import { once, scenario } from './scenario.ts'
 
 const ack = (name: string, writer: string, upTo: number, seq = 1) => ({ acknowledged: [{ name, writer, upTo, seq }] })
 
@@ -13,21 +14,21 @@ export function recordContract(name: string, createHarness: CreateHarness): void
   const openOne = async () => (await createWorld(createHarness)).open()
 
   describe(`${name}: a pending mark`, () => {
-    test('[2] is raised by a local update, never by a remote one', async () => {
+    scenario('[2] is raised by a local update, never by a remote one', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), remote('a', 'w', 2), remote('b', 'w', 3)] })
       expect(await pendingOf(store)).toBe('a:w1')
       expect((await recordOf(store, 'a'))?.pending).toEqual({ w: { from: 1, to: 1, bytes: 3 } })
     })
 
-    test('[2] of one writer is not lowered by the acknowledgement of another', async () => {
+    scenario('[2] of one writer is not lowered by the acknowledgement of another', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), local('a', 'x', 1)] })
       await store.commit(ack('a', 'w', 9))
       expect(await pendingOf(store)).toBe('a:x1')
     })
 
-    test('[2] keeps what came after the acknowledged number', async () => {
+    scenario('[2] keeps what came after the acknowledged number', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), local('b', 'w', 2), local('a', 'w', 3), remote('a', 'w', 4), local('a', 'w', 5)] })
       await store.commit(ack('a', 'w', 2))
@@ -36,7 +37,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await pendingOf(store)).toBe('b:w2')
     })
 
-    test('[5] is not harmed by an acknowledgement that comes twice, late, or for an unknown document', async () => {
+    scenario('[5] is not harmed by an acknowledgement that comes twice, late, or for an unknown document', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), local('a', 'w', 2)] })
       await store.commit(ack('a', 'w', 1, 8))
@@ -48,7 +49,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await recordOf(store, 'never/stored')).toBeUndefined()
     })
 
-    test('[5] of an update that is stored again after its acknowledgement can be acknowledged again', async () => {
+    scenario('[5] of an update that is stored again after its acknowledgement can be acknowledged again', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1)] })
       await store.commit(ack('a', 'w', 1))
@@ -58,7 +59,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await pendingOf(store)).toBe('')
     })
 
-    test('lists the oldest document first, with totals of all', async () => {
+    scenario('lists the oldest document first, with totals of all', async () => {
       const world = await createWorld(createHarness)
       const store = await world.open()
       world.at(5_000)
@@ -80,7 +81,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
   })
 
   describe(`${name}: revisions and rows`, () => {
-    test('a revision rises by 1 with each commit that stores updates, however many', async () => {
+    scenario('a revision rises by 1 with each commit that stores updates, however many', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), local('a', 'w', 2)] })
       await store.commit({ docs: [{ name: 'a', lastSeq: 3 }] })
@@ -88,7 +89,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await recordOf(store, 'a')).toMatchObject({ revision: 2, rowRevision: 0, lastSeq: 3 })
     })
 
-    test('a row of the current revision covers the updates of its own batch', async () => {
+    scenario('a row of the current revision covers the updates of its own batch', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1)], rows: [row('a', 0)] })
       expect(await store.rowsBehind(9)).toEqual([])
@@ -98,7 +99,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await store.rowsBehind(9)).toEqual([])
     })
 
-    test('a row of another revision is stored, and its document stays behind', async () => {
+    scenario('a row of another revision is stored, and its document stays behind', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1)] })
       await store.commit({ updates: [local('a', 'x', 1)], rows: [row('a', 0, 'lacks w1')] })
@@ -106,14 +107,14 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await store.rowsBehind(9)).toEqual(['a'])
     })
 
-    test('an old row over an exact one leaves the document behind, though no update came', async () => {
+    scenario('an old row over an exact one leaves the document behind, though no update came', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1)], rows: [row('a', 0)] })
       await store.commit({ rows: [row('a', 0, 'older')] })
       expect(await store.rowsBehind(9)).toEqual(['a'])
     })
 
-    test('rows of a type come in order of id, and only they', async () => {
+    scenario('rows of a type come in order of id, and only they', async () => {
       const store = await openOne()
       const ids = ['b', 'a', 'é', 'a/1', '\u{1F600}', 'Z', '￿']
       await store.commit({ rows: ids.map((id) => ({ type: 'note', id, value: id, name: id, reflects: 0 })) })
@@ -122,7 +123,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await store.rows('no')).toEqual([])
     })
 
-    test('the last seq only rises, except where the relay lost what came after it', async () => {
+    scenario('the last seq only rises, except where the relay lost what came after it', async () => {
       const store = await openOne()
       await store.commit({ docs: [{ name: 'a', lastSeq: 9 }] })
       await store.commit({ docs: [{ name: 'a', lastSeq: 4 }] })
@@ -132,7 +133,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await store.pendingTotals()).toMatchObject({ documents: 1, bytes: 0 })
     })
 
-    test('a patch sets only what it names', async () => {
+    scenario('a patch sets only what it names', async () => {
       const store = await openOne()
       await store.commit({
         docs: [
@@ -157,7 +158,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await store.carrying(9)).toEqual([])
     })
 
-    test('rows that are behind come last changed first, of all or of the named', async () => {
+    scenario('rows that are behind come last changed first, of all or of the named', async () => {
       const world = await createWorld(createHarness)
       const store = await world.open()
       for (const [i, name] of ['b', 'd', 'a', 'c'].entries()) {
@@ -172,7 +173,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await store.rowsBehind(1, ['b', 'c'])).toEqual(['c'])
     })
 
-    test('lists of names stop at their limit', async () => {
+    scenario('lists of names stop at their limit', async () => {
       const store = await openOne()
       const names = ['a', 'b', 'c']
       await store.commit({ updates: names.map((name, i) => local(name, 'w', i + 1)), docs: names.map((name) => ({ name, carry: true })) })
@@ -197,7 +198,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       ],
     })
 
-    test('takes the place of the updates it names, and of no other', async () => {
+    scenario('takes the place of the updates it names, and of no other', async () => {
       const store = await openOne()
       await store.commit({ updates: [remote('a', 'w', 1), remote('a', 'w', 2), remote('a', 'w', 3), remote('b', 'w', 4)] })
       await store.commit({ updates: [remote('a', 'x', 1)], ...snapshot(0, 7, 1, 2, 4) })
@@ -210,7 +211,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(numbers(stored.get('b'))).toBe('w4')
     })
 
-    test('[4] leaves pending updates beside it', async () => {
+    scenario('[4] leaves pending updates beside it', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), local('a', 'w', 2), remote('a', 'w', 3), local('a', 'w', 4)] })
       await store.commit({ ...ack('a', 'w', 1), ...snapshot(0, 7, 1, 2, 3, 4) })
@@ -218,7 +219,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await pendingOf(store)).toBe('a:w2,w4')
     })
 
-    test('[4] leaves an update that is committed at the same moment', async () => {
+    scenario('[4] leaves an update that is committed at the same moment', async () => {
       const store = await openOne()
       await Promise.all([
         store.commit({ updates: [local('a', 'w', 1), remote('a', 'w', 2), local('a', 'w', 3)] }),
@@ -227,7 +228,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(await pendingOf(store)).toBe('a:w1,w3')
     })
 
-    test('[4] leaves an update of a new document that waits in the same line', async () => {
+    scenario('[4] leaves an update of a new document that waits in the same line', async () => {
       const store = await openOne()
       await Promise.all([
         store.commit({ updates: [local('b', 'w', 4)] }),
@@ -238,7 +239,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect(numbers((await store.load(['a'])).get('a'))).toBe('w1,w3')
     })
 
-    test('[4] made of an older snapshot than the stored one is left out, with all that it would replace', async () => {
+    scenario('[4] made of an older snapshot than the stored one is left out, with all that it would replace', async () => {
       const world = await createWorld(createHarness)
       const [store, slower] = [await world.open(), await world.open()]
       await store.commit({ updates: [remote('a', 'w', 1), remote('a', 'w', 2)] })
@@ -254,7 +255,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
   })
 
   describe(`${name}: load`, () => {
-    test('gives the named documents that exist, one or a thousand, and no other', async () => {
+    once('gives the named documents that exist, one or a thousand, and no other', async () => {
       const store = await openOne()
       const names = Array.from({ length: 1_500 }, (_, i) => `note/${i}`)
       await store.commit({
@@ -275,7 +276,7 @@ export function recordContract(name: string, createHarness: CreateHarness): void
       expect((await store.load([])).size).toBe(0)
     })
 
-    test('keeps names apart where one begins with the other', async () => {
+    scenario('keeps names apart where one begins with the other', async () => {
       const store = await openOne()
       await store.commit({ updates: [remote('a', 'w', 1), remote('a/b', 'w', 2), remote('a￿', 'w', 3)] })
       expect(numbers((await store.load(['a'])).get('a'))).toBe('w1')
