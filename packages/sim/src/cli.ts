@@ -151,7 +151,11 @@ async function shrinkFirst({ seed, failures }: FailedSeed, job: SearchJob, out: 
 /** One line that is written over, or on a dumb terminal one every tenth part. */
 function progressBar(out: Console): (progress: Progress) => void {
   let tenth = -1
-  return ({ done, seeds, failed, elapsedMs }) => {
+  return ({ done, seeds, failed, elapsedMs, lastFailure }) => {
+    if (lastFailure !== null)
+      out.write(
+        `${out.isTerminal ? '\r' : ''}seed ${lastFailure.seed} fails: ${lastFailure.failures[0]?.oracle}: ${lastFailure.failures[0]?.detail}\n`,
+      )
     const share = done / seeds
     const bar = `${'█'.repeat(Math.round(share * 30))}${'░'.repeat(30 - Math.round(share * 30))}`
     const line = `${bar} ${done}/${seeds} seeds, ${failed} failed, ${(elapsedMs / 1_000).toFixed(0)} s`

@@ -9,7 +9,7 @@ import { Browser } from './browser.ts'
 import type { Ranges } from './contents.ts'
 import { DeviceDisk, type DiskState, type Write } from './device-disk.ts'
 import { type Dice, seededDice } from './dice.ts'
-import { Life } from './life.ts'
+import { epochMs, Life } from './life.ts'
 import type { Connect, Network } from './network.ts'
 import type { FaultName } from './profile.ts'
 import { spaceName } from './relay-host.ts'
@@ -38,6 +38,8 @@ export interface DeviceOptions {
   readonly opened: (tab: Tab) => void
   readonly died: (tab: Tab) => void
   readonly bit: (fault: FaultName, device: string) => void
+  /** How long a sign-in lasts; null for as long as anyone likes. */
+  readonly tokenMs: number | null
   readonly failed: (what: string, error: unknown) => void
 }
 
@@ -121,7 +123,7 @@ export class Device {
       user: { id: `user-${this.name}` },
       entities,
       store: this.disk.open(life, (store) => ports.store?.(store, life.name) ?? store),
-      relay: { url: 'ws://relay.sim' },
+      relay: { url: 'ws://relay.sim', ...this.#tokens(life) },
       platform: this.#platform(life),
       build: 'sim',
     }).then(
@@ -178,6 +180,20 @@ export class Device {
     this.disk.tabDied(tab.life)
     network.ended(tab.life, isSilent)
     died(tab)
+  }
+
+  /** A fresh token each time, from somewhere that takes a while to answer; none where a sign-in lasts. */
+  #tokens(life: Life): { readonly token?: () => Promise<string> } {
+    const { tokenMs, time, bit } = this.#options
+    if (tokenMs === null) return {}
+    return {
+      token: async () => {
+        bit('short-tokens', this.name)
+        const issuedMs = epochMs + time.nowMs
+        await life.pause(50)
+        return String(issuedMs + tokenMs)
+      },
+    }
   }
 
   #platform(life: Life): Platform {

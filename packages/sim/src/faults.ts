@@ -187,7 +187,8 @@ const deviceFaults: readonly Fault[] = [
       device.skewMs += ms(by)
     },
   ),
-  { ...moment('read-only', 'device', (_world, dice) => [aWhile(dice)], readOnly), lasts: true },
+  { ...moment('read-only', 'device', (_world, dice) => [dice.chance(0.5), aWhile(dice)], readOnly), lasts: true },
+  { ...moment('signed-out', 'device', (_world, dice) => [aWhile(dice)], signOut), lasts: true },
 ]
 
 function freeze(world: World, { device, slot }: FaultTarget, [forMs]: readonly Json[]): void {
@@ -202,10 +203,10 @@ function freeze(world: World, { device, slot }: FaultTarget, [forMs]: readonly J
 }
 
 /** The right to write goes and comes back; once it is back, the person tries again what was refused. */
-function readOnly(world: World, { device }: FaultTarget, [forMs]: readonly Json[]): void {
+function readOnly(world: World, { device }: FaultTarget, [isAtOnce, forMs]: readonly Json[]): void {
   const turn = (isReadOnly: boolean): void => {
-    world.relay.setReadOnly(device.name, isReadOnly)
-    world.network.cut(device.name)
+    world.relay.setReadOnly(device.name, isReadOnly, isAtOnce === true)
+    if (isAtOnce !== true) world.network.cut(device.name)
   }
   world.coverage.bit('read-only', device.name, world.time.nowMs, ms(forMs))
   turn(true)
@@ -216,6 +217,19 @@ function readOnly(world: World, { device }: FaultTarget, [forMs]: readonly Json[
       device.tabs[0]?.space?.sync.retryNow()
     })
   })
+}
+
+/** The sign-in ends; after a while the person signs in again. */
+function signOut(world: World, { device }: FaultTarget, [forMs]: readonly Json[]): void {
+  if (device.tabs.length > 0) world.coverage.bit('signed-out', device.name, world.time.nowMs, ms(forMs))
+  world.relay.setSignedOut(device.name, true)
+  world.later(ms(forMs), () => signIn(world, device))
+}
+
+function signIn(world: World, device: Device): void {
+  world.relay.setSignedOut(device.name, false)
+  world.retried(device)
+  for (const { space } of device.tabs.slice(0, 1)) space?.sync.retryNow()
 }
 
 const relayFaults: readonly Fault[] = [
@@ -303,6 +317,7 @@ export function heal(world: World): void {
       relay.setReadOnly(device.name, false)
       world.network.cut(device.name)
     }
+    relay.setSignedOut(device.name, false)
     for (const tab of device.tabs) if (tab.life.isFrozen) tab.life.thaw()
     device.openTab(1)
     // Who was told of an outage is told of its end; everybody else has to find out.

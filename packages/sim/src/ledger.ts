@@ -41,7 +41,8 @@ export interface WriteRecord {
 /** An entry as it stands in the update that brought it. */
 export interface Appended {
   readonly f: string
-  readonly k: string
+  /** Absent on plain writes. */
+  readonly k?: string
   readonly v?: Json
 }
 
@@ -56,7 +57,7 @@ export interface LedgerEvents {
 function appendedBy(update: Uint8Array): Appended[] {
   return Y.decodeUpdate(update).structs.flatMap((struct) => {
     if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentAny)) return []
-    return struct.content.arr.filter((one: Appended | null): one is Appended => typeof one?.f === 'string' && typeof one.k === 'string')
+    return struct.content.arr.filter((one: Appended | null): one is Appended => typeof one?.f === 'string' && 'i' in one)
   })
 }
 

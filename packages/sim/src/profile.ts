@@ -37,6 +37,8 @@ export const faultNames = [
   'restore',
   'compact',
   'read-only',
+  'short-tokens',
+  'signed-out',
 ] as const
 
 export type FaultName = (typeof faultNames)[number]
@@ -51,6 +53,7 @@ export const ambientFaults: ReadonlySet<FaultName> = new Set([
   'flaky-log',
   'small-limits',
   'skew',
+  'short-tokens',
 ])
 
 /** `all`: each seed draws its own set. A list: exactly these, in each seed. `none`: a calm world. */
@@ -70,6 +73,8 @@ export interface Profile {
   readonly logFailure: number
   readonly limits: Partial<RelayBounds>
   readonly maxSkewMs: number
+  /** How long a sign-in lasts; null for as long as anyone likes. */
+  readonly tokenMs: number | null
 }
 
 const dayMs = 86_400_000
@@ -94,6 +99,7 @@ export function drawProfile(seed: number, choice: Faults): Profile {
     logFailure: faults.has('flaky-log') ? dice.pick([0.01, 0.05]) : 0,
     limits: faults.has('small-limits') ? limits : {},
     maxSkewMs: faults.has('skew') ? dice.pick([5_000, 300_000, dayMs]) : 0,
+    tokenMs: faults.has('short-tokens') ? dice.pick([2_000, 20_000, 120_000]) : null,
   }
 }
 

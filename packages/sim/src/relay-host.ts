@@ -64,6 +64,7 @@ export class RelayHost {
   readonly state: LogState
   readonly #options: RelayHostOptions
   readonly #readers = new Set<string>()
+  readonly #signedOut = new Set<string>()
   #disk: MemoryDisk = createMemoryDisk()
   #backup: MemoryDisk | null = null
   #contents = new Contents()
@@ -102,10 +103,18 @@ export class RelayHost {
     return this.#disk.spaces.get(spaceName)?.head ?? 0
   }
 
-  /** Whether the device may only read; otherwise it may write. Holds for connections made from now on. */
-  setReadOnly(device: string, isReadOnly: boolean): void {
+  /** Whether the device may only read; otherwise it may write. Holds for connections made from now on, and where asked at once. */
+  setReadOnly(device: string, isReadOnly: boolean, atOnce = false): void {
     if (isReadOnly) this.#readers.add(device)
     else this.#readers.delete(device)
+    if (atOnce) this.#relay?.recheck(device)
+  }
+
+  /** Whether the device's person may come in at all; holds at once, also for connections that are open. */
+  setSignedOut(device: string, isSignedOut: boolean): void {
+    if (isSignedOut) this.#signedOut.add(device)
+    else this.#signedOut.delete(device)
+    this.#relay?.recheck(device)
   }
 
   isReadOnly(device: string): boolean {
@@ -119,12 +128,15 @@ export class RelayHost {
     trace.note(time.nowMs, `${life.name} starts`)
     const log = wrapLog(this.#openLog(life), life, this.#disk)
     this.#log = log
-    const authorize: Authorize = ({ address: device }) => ({
-      principal: device,
-      grants: [{ prefix: '', access: this.#readers.has(device) ? 'read' : 'decide' }],
-      expiresAtMs: null,
-    })
-    const relay = createRelay({ log, clock: life.clock(() => 0), random: seededDice(seed, life.name), limits, authorize })
+    const clock = life.clock(() => 0)
+    const authorize: Authorize = ({ address: device, token }) => {
+      // Without tokens a sign-in lasts.
+      const expiresAtMs = token === '' ? null : Number(token)
+      if (this.#signedOut.has(device)) throw new TidemarkError('relay/signed-out', `${device} is signed out`)
+      if (expiresAtMs !== null && expiresAtMs <= clock.now()) throw new TidemarkError('relay/signed-out', 'the token has expired')
+      return { principal: device, grants: [{ prefix: '', access: this.#readers.has(device) ? 'read' : 'decide' }], expiresAtMs }
+    }
+    const relay = createRelay({ log, clock, random: seededDice(seed, life.name), limits, authorize })
     this.#life = life
     this.#relay = relay
     network.accept = (device, socket, url) => {

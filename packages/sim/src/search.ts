@@ -34,6 +34,8 @@ export interface Progress {
   readonly failed: number
   readonly elapsedMs: number
   readonly virtualMs: number
+  /** The seed that was just done, where it failed. */
+  readonly lastFailure: FailedSeed | null
 }
 
 export interface FailedSeed {
@@ -63,7 +65,8 @@ export async function search(options: SearchOptions): Promise<SearchReport> {
   const results: SeedResult[] = []
   const failedSeeds: FailedSeed[] = []
   let next = firstSeed
-  const progress = (): Progress => ({
+  const progress = (lastFailure: FailedSeed | null): Progress => ({
+    lastFailure,
     seeds,
     done: results.length,
     failed: failedSeeds.length,
@@ -78,8 +81,9 @@ export async function search(options: SearchOptions): Promise<SearchReport> {
         () => (isOver() ? null : next++),
         (result) => {
           results.push(result)
-          if (result.failures.length > 0) failedSeeds.push({ seed: result.seed, failures: result.failures })
-          onProgress?.(progress())
+          const failed = result.failures.length > 0 ? { seed: result.seed, failures: result.failures } : null
+          if (failed !== null) failedSeeds.push(failed)
+          onProgress?.(progress(failed))
         },
       ),
     ),
@@ -87,7 +91,7 @@ export async function search(options: SearchOptions): Promise<SearchReport> {
   failedSeeds.sort((a, b) => a.seed - b.seed)
   const sum = (read: (result: SeedResult) => number): number => results.reduce((total, result) => total + read(result), 0)
   return {
-    ...progress(),
+    ...progress(null),
     failedSeeds,
     coverage: sumCoverage(results.map(({ coverage }) => coverage)),
     events: sum(({ events }) => events),

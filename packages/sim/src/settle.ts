@@ -49,7 +49,7 @@ function nudge(world: World): void {
       const status = space?.status.get()
       if (isClosing || status === undefined) continue
       if (status.phase === 'paused') space?.sync.resume()
-      if (status.problem?.code !== 'relay/forbidden') continue
+      if (status.problem?.code !== 'relay/forbidden' && status.problem?.code !== 'relay/signed-out') continue
       world.retried(device)
       space?.sync.retryNow()
     }

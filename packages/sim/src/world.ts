@@ -250,6 +250,7 @@ export class World {
           this.emit({ type: 'tab-died', tab })
         },
         bit: (fault, place) => this.#bit(fault, place),
+        tokenMs: profile.tokenMs,
         failed: (what, error) => this.fail('P6 nothing fails unseen', `${what}: ${String(error)}`),
       },
       { minDelayMs, maxDelayMs, failure: profile.diskFailure, failNext: 0, isFull: false },

@@ -43,6 +43,9 @@ export interface ReceiverOptions {
 const maxFramesTogether = 64
 const retryMs = 1_000
 
+const nothingStored = { revisions: new Map<string, number>() }
+const isSameCursor = (a: Cursor, b: Cursor): boolean => JSON.stringify(cursorJson(a)) === JSON.stringify(cursorJson(b))
+
 export class Receiver {
   readonly #options: ReceiverOptions
   readonly #frames: Frame[] = []
@@ -101,7 +104,9 @@ export class Receiver {
 
   async #store(frames: readonly Frame[]): Promise<void> {
     const { batch, updates, next } = this.#batch(frames)
-    const { revisions } = await this.#options.store.commit(batch)
+    // A sign-in that was renewed and shows what the one before did moves nothing.
+    const isMoved = frames.some(({ changes }) => changes !== null) || !isSameCursor(next, this.#cursor)
+    const { revisions } = isMoved ? await this.#options.store.commit(batch) : nothingStored
     this.#frames.splice(0, frames.length)
     this.#cursor = next
     if (updates.length > 0) this.#options.stored({ updates, revisions })
