@@ -289,7 +289,10 @@ class IndexedDbStore implements LocalStore {
     if (this.#repairing.has(id) || this.#closing !== null) return
     this.#repairing.add(id)
     const done = (): void => void this.#repairing.delete(id)
-    this.#writer.commit(() => ({ ...encodePlain({}), quarantine: [damage] })).then(done, done)
+    const nothing = encodePlain({})
+    // A transaction that names the document finds for itself whether its record is still damaged.
+    const repair = damage.part === 'record' ? { ...nothing, docs: [{ name: damage.name }] } : { ...nothing, quarantine: [damage] }
+    this.#writer.commit(() => repair).then(done, done)
   }
 
   #assertOpen(): void {
