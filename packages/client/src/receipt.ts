@@ -81,6 +81,9 @@ export class Confirmations {
     return { saved: observed(saved), confirmed: observed(confirmed) }
   }
 
+  /** The receipt of nothing: settled, and shared, since a space may open thousands of documents. */
+  readonly settled: Receipt = this.receipt([])
+
   #confirmation({ name, n }: StoredAt): Promise<void> {
     if (n <= (this.#upTo.get(name) ?? 0)) return Promise.resolve()
     const refusal = this.#isClosed ? closedError() : this.#refusals.get(name)

@@ -156,7 +156,7 @@ class Session implements Space {
   async open<F extends Fields>(entity: EntityDefinition<F>, id: string): Promise<Entity<F>> {
     this.#check(entity)
     const document = await this.#documents.open(documentName(entity.type, id))
-    return this.#handle(entity, document, this.#confirmations.receipt([]))
+    return this.#handle(entity, document, this.#confirmations.settled)
   }
 
   query<F extends Fields>(entity: EntityDefinition<F>, options: QueryOptions<RowValue<F>> = {}): Query<RowValue<F>> {

@@ -39,6 +39,9 @@ export interface Reader {
 /** Most ranges that one `load` reads, in three requests each. */
 const maxLoadRuns = 32
 
+/** Documents between the first and the last that are asked for, for each of those, up to which one range is read. */
+const denseLoad = 1.25
+
 /** Most entries that IndexedDB can be asked for. */
 const maxCount = 2 ** 32 - 1
 
@@ -117,8 +120,12 @@ async function readRuns(transaction: IDBTransaction, wanted: ReadonlySet<string>
 async function runsFor(transaction: IDBTransaction, wanted: ReadonlySet<string>): Promise<readonly KeyRun[]> {
   const names = [...wanted].sort()
   if (names.length <= maxLoadRuns) return names.map((name) => ({ from: name, to: name }))
-  const between = IDBKeyRange.bound(names[0], names.at(-1))
-  const existing = await resultOf(transaction.objectStore('docs').getAllKeys(between))
+  const [from, to] = [names[0] as string, names.at(-1) as string]
+  const between = IDBKeyRange.bound(from, to)
+  const docs = transaction.objectStore('docs')
+  // Where hardly anything else lies between, reading that too is cheaper than reading all keys first.
+  if ((await resultOf(docs.count(between))) <= names.length * denseLoad) return [{ from, to }]
+  const existing = await resultOf(docs.getAllKeys(between))
   return runsOf(existing as string[], wanted, maxLoadRuns)
 }
 

@@ -39,17 +39,16 @@ export async function killTabs({ durability, kills, documents = 20, progress = (
     await page.goto(`http://kill.localhost:${server.port}/`)
     return page
   }
-  const look = async (): Promise<void> => {
-    const page = await open()
+  const look = async (page: Page): Promise<void> => {
     const call = ([mode, count]: [string, number]) =>
       (globalThis as unknown as { tokens(...all: unknown[]): Promise<string[]> }).tokens(mode, count)
     const there = new Set(await page.evaluate(call, [durability, documents] as [string, number]))
     for (const token of saved) if (!there.has(token)) lost.add(token)
-    await page.close()
   }
   try {
     for (let kill = 1; kill <= kills; kill++) {
       const page = await open()
+      await look(page)
       const firstSaved = Promise.withResolvers<void>()
       await page.exposeFunction('saved', (tokens: readonly string[]) => {
         for (const token of tokens) saved.add(token)
@@ -65,9 +64,9 @@ export async function killTabs({ durability, kills, documents = 20, progress = (
       session.send('Page.crash').catch(() => undefined) // reason: nobody is left to answer
       await crashed
       await page.close()
-      await look()
       progress(kill, saved.size)
     }
+    await look(await open())
     return { kills, saved: saved.size, lost: [...lost] }
   } finally {
     await context.close()
