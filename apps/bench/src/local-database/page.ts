@@ -1,5 +1,6 @@
 /** The page of the local-database bench: runs one measurement at a time, on one contender, when the runner asks. */
 import { indexedDbStore } from '@tidemark/client'
+import { deviceKey } from '@tidemark/client/encryption'
 import type * as Y from 'yjs'
 import { createBare } from './bare.ts'
 import { bodyOf, type Contender, type Writing } from './contender.ts'
@@ -12,6 +13,7 @@ const contenders: Readonly<Record<string, () => Contender>> = {
   bare: createBare,
   tidemark: () => createTidemark({ store: () => indexedDbStore() }),
   'tidemark-strict': () => createTidemark({ store: () => indexedDbStore({ durability: 'strict' }) }),
+  'tidemark-sealed': () => createTidemark({ store: () => indexedDbStore({ encryption: deviceKey() }) }),
   'y-indexeddb': createYIndexeddb,
 }
 
