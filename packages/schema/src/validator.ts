@@ -53,25 +53,38 @@ export function toStored(name: string, field: RegisterField, input: unknown): Js
   }
   const copy = toJson(output)
   if (!copy.ok) throw new TidemarkError('schema/unstable', `${name}${copy.path}: the validated value ${copy.reason}`)
-  const canonical = canonicalJson(copy.value)
-  const bytes = utf8Bytes(canonical)
+  checkSize(name, field, copy.value)
+  const again = validate(field.schema, copy.value)
+  if (again.type !== 'valid') {
+    const reason = again.type === 'invalid' ? `${again.path}: ${again.message}` : ': the validator is asynchronous'
+    throw new TidemarkError('schema/unstable', `${name}: the validated value is not valid again${reason}`)
+  }
+  if (!isSame(again.value, copy.value)) {
+    throw new TidemarkError('schema/unstable', `${name}: validating the validated value changes it`)
+  }
+  return copy.value
+}
+
+/** @throws {TidemarkError} `schema/too-large`, `schema/invalid` */
+function checkSize(name: string, field: RegisterField, value: Json): void {
+  // Most values are short, or no text at all; a character takes six bytes at most.
+  if (!isObject(value) && String(value).length * 6 + 2 <= limits.criticalBytes) return
+  const bytes = utf8Bytes(canonicalJson(value))
   if (bytes > limits.criticalBytes && isWeighty(field)) {
     throw new TidemarkError('schema/too-large', `${name}: the value has ${bytes} bytes, more than ${limits.criticalBytes}`)
   }
   if (bytes > limits.valueBytes) {
     throw new TidemarkError('schema/invalid', `${name}: the value has ${bytes} bytes, more than ${limits.valueBytes}`)
   }
-  const again = validate(field.schema, copy.value)
-  if (again.type !== 'valid') {
-    const reason = again.type === 'invalid' ? `${again.path}: ${again.message}` : ': the validator is asynchronous'
-    throw new TidemarkError('schema/unstable', `${name}: the validated value is not valid again${reason}`)
-  }
-  const copyAgain = toJson(again.value)
-  if (!copyAgain.ok || canonicalJson(copyAgain.value) !== canonical) {
-    throw new TidemarkError('schema/unstable', `${name}: validating the validated value changes it`)
-  }
-  return copy.value
 }
+
+function isSame(output: unknown, stored: Json): boolean {
+  if (output === stored) return true
+  const copy = toJson(output)
+  return copy.ok && canonicalJson(copy.value) === canonicalJson(stored)
+}
+
+const isObject = (value: Json): boolean => typeof value === 'object' && value !== null
 
 /** Whether conflicts and answers keep every value of the field. */
 const isWeighty = ({ policy }: RegisterField): boolean => policy.name === 'critical' || policy.name === 'arbitrated'
