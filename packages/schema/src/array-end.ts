@@ -17,6 +17,7 @@ export interface ArrayEnd {
   remove(dots: readonly Dot[]): void
 }
 
+/** The end of the array of entries in `doc`. */
 export function createArrayEnd(doc: Y.Doc): ArrayEnd {
   let last: Dot | null = null
   const item = (): Y.Item | null => {

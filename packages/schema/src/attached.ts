@@ -29,6 +29,7 @@ import type { CriticalName, EntityConflict, EntityDecision, EntityPatch, EntityS
 import { createUndoStack, type UndoStack } from './undo.ts'
 import { appendEntry, createWriter, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
 
+/** Who works on an attached entity, what they may, and where it finds others. */
 export interface AttachOptions extends WriteOptions {
   /** Whether this user may decide; everybody may by default. A relay with a guard file checks it again. */
   readonly mayDecide?: (request: DecisionRequest) => boolean
@@ -103,6 +104,7 @@ export interface AttachModel extends WriteModel {
   readonly invariants: Invariants
 }
 
+/** See `EntityDefinition.attach`. */
 export const attachEntity = (model: AttachModel, doc: Y.Doc, options: AttachOptions): AttachedEntity =>
   new DocumentEntity(model, doc, options)
 

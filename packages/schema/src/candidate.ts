@@ -12,6 +12,7 @@ import type { CriticalPolicy } from './policy.ts'
 /** Heads of equal value, in order; the least one names the group. */
 export type Group = readonly [KnownEntry, ...KnownEntry[]]
 
+/** What of a critical policy says which heads are one candidate. */
 export type Grouping = Pick<CriticalPolicy, 'sameAuthor' | 'equalIsConflict'>
 
 const spelling = (entry: KnownEntry): string => (entry.v === undefined ? '' : canonicalJson(entry.v))

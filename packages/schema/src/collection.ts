@@ -21,6 +21,7 @@ import { latestPolicy } from './policy.ts'
 import type { UndoStep } from './undo.ts'
 import { toStored } from './validator.ts'
 
+/** A field in a root `Y.Array` of its own. */
 export type CollectionField = SetField | CounterField | ListField
 
 /** Changes a set. */
@@ -95,6 +96,7 @@ export interface CollectionContext {
   readonly stop: () => void
 }
 
+/** What `shared` gives for a collection. */
 export function createHandle(context: CollectionContext, field: CollectionField): SetHandle | CounterHandle | ListHandle {
   if (field.kind === 'counter') return createCounter(context)
   return field.kind === 'set' ? createSet(context, field) : createList(context, field)

@@ -47,6 +47,7 @@ export interface Candidate<T = unknown> {
 /** The choice of a decision: the id of a candidate, or a new value. */
 export type Choice<T = unknown> = { readonly choose: string } | { readonly value: T }
 
+/** What goes into the record beside the decision. */
 export interface DecideOptions {
   /** Why; stands in the record. At most `limits.reasonBytes`. */
   readonly reason?: string

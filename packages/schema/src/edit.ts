@@ -42,6 +42,7 @@ export interface Edit<F extends Fields = Fields> {
   withdraw(field: CriticalName<F>): void
 }
 
+/** Opens an edit on what is shown now. */
 export const createEdit = (host: Host): Edit => new FormEdit(host)
 
 class FormEdit implements Edit {

@@ -76,6 +76,7 @@ export interface KnownEntry extends Entry {
   readonly names: readonly string[]
 }
 
+/** The spelling of a dot, by which entries are known. */
 export const dotKey = (dot: Dot): string => `${dot[0]}.${dot[1]}`
 
 /** Order by stamp, then by dot: total, and the same everywhere. */
@@ -132,6 +133,7 @@ function readRejected(raw: unknown): Rejected | null {
   return value.ok ? { i, v: value.value, by, t } : null
 }
 
+/** Whether `value` can be a dot at all. */
 export const isDot = (value: unknown): value is Dot => Array.isArray(value) && value.length === 2 && value.every(isStamp)
 
 const isDots = (value: unknown): value is readonly Dot[] => Array.isArray(value) && value.every(isDot)

@@ -7,6 +7,7 @@
 import type { KnownEntry } from './entry.ts'
 import type { Register } from './register.ts'
 
+/** One field, kept up to date entry by entry. */
 export class FieldIndex {
   readonly #entries = new Map<string, KnownEntry>()
   readonly #heads = new Set<KnownEntry>()

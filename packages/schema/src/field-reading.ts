@@ -32,6 +32,7 @@ export interface FieldReading {
   readonly invalid: InvalidField | null
 }
 
+/** What every field reads as, by name. */
 export type Readings = ReadonlyMap<string, FieldReading>
 
 /** A register field, with what it reads as when nothing is stored. */

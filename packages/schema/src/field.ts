@@ -50,6 +50,7 @@ export interface ListField<Input = unknown, Output = unknown> {
   readonly schema: StandardSchemaV1<Input, Output>
 }
 
+/** Any declared part of an entity. */
 export type Field = RegisterField | TextField | RichTextField | SetField | CounterField | ListField
 
 /** The fields of an entity by name. */
@@ -99,6 +100,7 @@ export type CriticalValue<T> =
   /** Nothing that fits is stored yet; `invalid` says why. */
   | { readonly status: 'invalid' }
 
+/** How a critical field reads while it is open, and which values count as several. */
 export interface CriticalOptions<P extends Provisional = Provisional> {
   /**
    * What is read while the field is in conflict: the `latest` candidate, the `base` that they were set on, or `none`.

@@ -14,6 +14,7 @@ export interface DecisionRequest {
   readonly user: string
 }
 
+/** One attached entity, as its parts see it. */
 export interface Host {
   readonly writer: Writer
   /** What is shown now; while the document waits, what was stable. */

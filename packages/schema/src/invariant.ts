@@ -39,6 +39,7 @@ export interface Violation {
   repair(): void
 }
 
+/** The rules of an entity by name. */
 export type Invariants = Readonly<Record<string, Invariant>>
 
 type Rule = { readonly holds: (value: unknown) => boolean; readonly repair?: (value: unknown) => object }

@@ -10,6 +10,7 @@
  */
 import { limits } from './limits.ts'
 
+/** A value that reads the same on every replica. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
 /** A copy as plain JSON, or where and why the value is none. */

@@ -49,8 +49,10 @@ function standingDeletes(registers: Registers): readonly KnownEntry[] {
   return heads.some((head) => head.k === 'restore') ? [] : heads.filter((head) => head.k === 'delete')
 }
 
+/** Whether a delete stands. */
 export const isDeleted = (registers: Registers): boolean => standingDeletes(registers).length > 0
 
+/** Whether the entity is alive, and what was done to it since by those who did not know that it was deleted. */
 export function readLife(fields: Fields, doc: Y.Doc, registers: Registers): Life {
   const deletes = standingDeletes(registers)
   const last = deletes.at(-1)
@@ -113,4 +115,5 @@ export function deletion(doc: Y.Doc, registers: Registers, heads: readonly Known
   return why === undefined ? draft : { ...draft, why }
 }
 
+/** The restore of everything that was deleted so far. */
 export const restoration = (registers: Registers): EntryDraft => ({ f: lifeField, k: 'restore', o: lifeHeads(registers) })

@@ -33,9 +33,12 @@ export interface ArbitratedPolicy {
   readonly name: 'arbitrated'
 }
 
+/** How a field is read. */
 export type Policy = LatestPolicy | MergedPolicy | CriticalPolicy | ArbitratedPolicy
 
+/** The policy of `latest()` and of references. */
 export const latestPolicy: LatestPolicy = Object.freeze({ name: 'latest' })
+/** The policy of `arbitrated()`. */
 export const arbitratedPolicy: ArbitratedPolicy = Object.freeze({ name: 'arbitrated' })
 
 /** Whether a write must say what the person was shown. */

@@ -38,6 +38,7 @@ export function carried(model: RegisterModel, register: Register): Dot[] {
   return kept.filter((entry) => !named.has(entry.key) && !heads.has(entry.key)).map((entry) => entry.i)
 }
 
+/** What one prune works on. */
 export interface Pruning {
   readonly model: RegisterModel
   readonly doc: Y.Doc

@@ -25,6 +25,7 @@ import { canonicalJson, deepFreeze, type Json, toJson } from './json.ts'
 import type { CriticalPolicy, MergedPolicy } from './policy.ts'
 import type { Registers } from './register.ts'
 
+/** The register fields with what each reads as while nothing is stored. */
 export function createReadPlan(fields: Fields, defaults: ReadonlyMap<string, Json | undefined>): ReadPlan {
   const plan = new Map<string, PlannedField>()
   for (const [name, field] of Object.entries(fields)) {
@@ -145,6 +146,7 @@ export function toValue(readings: Readings): Readonly<Record<string, unknown>> {
   return Object.freeze(value)
 }
 
+/** The fields whose stored value does not fit, in the order in which they are declared. */
 export function toInvalid(readings: Readings): readonly InvalidField[] {
   const invalid: InvalidField[] = []
   for (const reading of readings.values()) if (reading.invalid !== null) invalid.push(reading.invalid)

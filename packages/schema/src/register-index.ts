@@ -16,6 +16,7 @@ import { createEntryReader, entriesName, type KnownEntry, readEntry, type Stored
 import { FieldIndex } from './field-index.ts'
 import { asToday, mappedEntries, type Register, type RegisterModel, type Registers, readRegisters } from './register.ts'
 
+/** The registers of one document as they are now. */
 export interface RegisterIndex {
   /** The registers at this moment; their entries and heads are in no order that means anything. */
   readonly get: () => Registers
@@ -27,6 +28,7 @@ export interface RegisterIndex {
   close(): void
 }
 
+/** Reads the registers of `doc` once, and follows them until `close`. */
 export const createRegisterIndex = (model: RegisterModel, doc: Y.Doc): RegisterIndex => new DocumentIndex(model, doc)
 
 /** What one item of the array reads as; `key` is the identity that it claims, if it is an entry at all. */

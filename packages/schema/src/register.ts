@@ -19,6 +19,7 @@ export interface Register {
   readonly heads: readonly KnownEntry[]
 }
 
+/** The registers of a document by field. */
 export type Registers = ReadonlyMap<string, Register>
 
 /**

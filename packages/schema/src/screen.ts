@@ -45,6 +45,7 @@ export interface Shown {
   readonly reports: readonly Report[]
 }
 
+/** What is shown, with what only this package needs of it. */
 export interface Screen extends Observable<Shown> {
   readonly readings: () => Readings
   /** What the references read as now. */
@@ -54,6 +55,7 @@ export interface Screen extends Observable<Shown> {
   close(): void
 }
 
+/** Reads what `host` shows now, and follows its document until `close`. */
 export const createScreen = (host: Host, invariants: Invariants, roots: Roots): Screen => new DocumentScreen(host, invariants, roots)
 
 class DocumentScreen implements Screen {

@@ -12,6 +12,7 @@ import type { RegisterField } from './field.ts'
 import { canonicalJson, type Json, toJson, utf8Bytes } from './json.ts'
 import { limits } from './limits.ts'
 
+/** What came of running a validator. */
 export type Validation =
   | { readonly type: 'valid'; readonly value: unknown }
   | { readonly type: 'invalid'; readonly path: string; readonly message: string; readonly cause?: unknown }

@@ -143,6 +143,7 @@ function checkOwn(name: string, policy: CriticalPolicy, heads: readonly KnownEnt
 const isOwnIntent = (head: KnownEntry, user: string): boolean =>
   (head.k === 'propose' && head.by === user) || (head.k === 'refuse' && (head.rej ?? []).every((rejected) => rejected.by === user))
 
+/** The dots, each once. */
 export function distinct(dots: readonly Dot[]): Dot[] {
   const byKey = new Map(dots.map((dot) => [dotKey(dot), dot]))
   return [...byKey.values()]
