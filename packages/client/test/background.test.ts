@@ -1,6 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { type Clock, systemClock, systemRandom } from '@tidemark/base'
 import { type LocalStore, memoryStore, type OpenStore } from '@tidemark/store'
 import { expect, test } from 'vitest'
+import * as Y from 'yjs'
+import { Background, backgroundLimits } from '../src/background.ts'
+import { Compactor } from '../src/compactor.ts'
+import { Documents } from '../src/documents.ts'
 import { openSpace } from '../src/index.ts'
 import { Device, Network, Report, until } from './world.ts'
 
@@ -94,4 +99,50 @@ test('[P5] a document that is open is not read back from the database while othe
   expect(loaded - before).toBe(0)
   await bob.close()
   await ann.close()
+})
+
+test('[P5] rows that are behind are projected in slices: those on the screen first, then those that changed last', async () => {
+  let nowMs = 1_000
+  const clock: Clock = { ...systemClock, now: () => nowMs }
+  const store = await memoryStore({ clock })({ space: 'acme', user: 'ann' })
+  const names = Array.from({ length: 60 }, (_, i) => `report/n${String(i).padStart(2, '0')}`)
+  for (const [i, name] of names.entries()) {
+    nowMs = 1_000 + i
+    const doc = new Y.Doc({ guid: name })
+    Report.initialise(doc, { title: name }, { user: 'bob' })
+    await store.commit({ updates: [{ name, writer: 'w', n: i + 1, bytes: Y.encodeStateAsUpdate(doc), origin: 'remote' }] })
+  }
+  const projected: string[] = []
+  const slices: number[] = []
+  const done = Promise.withResolvers<void>()
+  const onScreen = ['report/n00', 'report/n07', 'report/none']
+  const documents = new Documents({
+    store,
+    clock,
+    random: systemRandom,
+    save: () => Promise.reject(new Error('unused')),
+    project: () => null,
+  })
+  const compactor = new Compactor({ store, locks: { hold: (_name, held) => void held() }, lock: 'l', hasRelay: true, idle: async () => {} })
+  const background = new Background({
+    store,
+    clock,
+    documents,
+    compactor,
+    onScreen: () => onScreen,
+    project: (name, doc) => ({ type: 'report', id: name.slice(7), value: Report.row(doc) as never }),
+    refreshed: (rows) => {
+      slices.push(rows.length)
+      projected.push(...rows.map(({ row }) => `report/${row.id}`))
+      if (projected.length === names.length) done.resolve()
+    },
+  })
+  background.wake(0)
+  await done.promise
+  background.close()
+  const rest = names.filter((name) => !onScreen.includes(name)).toReversed()
+  expect(projected).toEqual(['report/n07', 'report/n00', ...rest])
+  expect(Math.max(...slices)).toBeLessThanOrEqual(backgroundLimits.slice)
+  expect(await store.rowsBehind(99)).toEqual([])
+  await store.close()
 })
