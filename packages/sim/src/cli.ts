@@ -4,13 +4,13 @@
  * Exits with 0 when every oracle was content, 1 when one was not, 2 when the command line is wrong.
  */
 import { parseArgs } from 'node:util'
-import { actions } from './actions.ts'
 import { readApp } from './app-module.ts'
 import { coverageLines } from './coverage-table.ts'
+import { applicable, verbsOf } from './plan.ts'
 import { type FaultName, type Faults, faultNames } from './profile.ts'
 import { type FailedSeed, type Progress, type SearchJob, search } from './search.ts'
 import { shrink } from './shrink.ts'
-import { defaults, runSteps, scenario, simulate } from './simulate.ts'
+import { createWorld, defaults, runSteps, scenario, simulate } from './simulate.ts'
 import { formatSteps } from './step.ts'
 
 export interface Console {
@@ -101,6 +101,12 @@ async function replay(values: Values, job: SearchJob, out: Console): Promise<num
   return outcome.failures.length === 0 ? 0 : 1
 }
 
+/** Of all threads; what bounds the rate on a machine that has nothing else to do. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
+
 async function find(values: Values, job: SearchJob, out: Console): Promise<number> {
   const bar = progressBar(out)
   const report = await search({
@@ -115,8 +121,11 @@ async function find(values: Values, job: SearchJob, out: Console): Promise<numbe
   const perMinute = (amount: number): string => (amount / (elapsedMs / 60_000)).toFixed(0)
   out.write(`\n${done} seeds in ${(elapsedMs / 1_000).toFixed(1)} s: ${perMinute(done)} seeds and `)
   out.write(`${perMinute(virtualMs / 3_600_000)} simulated hours a minute, ${events} events, ${writes} writes\n`)
-  for (const line of coverageLines(report.coverage, ['open-tab', ...actions.map(({ verb }) => verb)], values.coverage === true))
-    out.write(`${line}\n`)
+  out.write(`${(processorMs() / done / 1_000).toFixed(2)} s of processor time a seed\n`)
+  const { schema, ...options } = job
+  const app = (await readApp(schema))()
+  const verbs = applicable(createWorld(1, { ...options, ...app }), verbsOf(app.actions ?? {}))
+  for (const line of coverageLines(report.coverage, verbs, values.coverage === true)) out.write(`${line}\n`)
   const [first] = report.failedSeeds
   if (first === undefined) return 0
   out.write(`\n${report.failedSeeds.length} seeds fail:\n`)

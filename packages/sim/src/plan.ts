@@ -25,6 +25,13 @@ export function verbsOf(custom: Readonly<Record<string, CustomAction>>): Verbs {
   return { actions: own === null ? actions : [...actions, own], faults }
 }
 
+/** The verbs of people that make sense for what the app stores. */
+export function applicable(world: World, { actions: list }: Verbs): string[] {
+  const dice = seededDice(0, 'applicable')
+  const canBe = (action: Action): boolean => Array.from({ length: 20 }, () => action.draw(world, dice)).some((args) => args !== null)
+  return ['open-tab', ...list.filter(canBe).map(({ verb }) => verb)]
+}
+
 /** Draws `count` steps; the first of them create the documents. */
 export function drawPlan(world: World, verbs: Verbs, count: number): Step[] {
   const dice = seededDice(world.options.seed, 'plan')
