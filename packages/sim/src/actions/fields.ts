@@ -215,7 +215,8 @@ const decide: Action = {
       const value = other === null || values.length === 0 ? null : { value: values[(other as number) % values.length] as Json }
       const choice = value ?? { choose: candidate.id }
       const chosen = value === null ? candidate.value : value.value
-      const shown = conflict.candidates.map((one) => one.value as Json)
+      // What came back by a withdrawal nobody set; the record of what was rejected leaves it out.
+      const shown = conflict.candidates.filter(({ kind }) => kind !== 'withdraw').map((one) => one.value as Json)
       for (const id of write(world, tab, 'decide', entity, () => conflict.decide(choice, { reason: reason as string }))) {
         world.critical.decided(id, field, chosen as Json, form.seen, form.own, { reason: reason as string, shown })
         form.own.add(id)
