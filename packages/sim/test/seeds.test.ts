@@ -17,6 +17,7 @@ test.each([
   [7, ['restore', 'read-only'], 2, 150, 'a document that is never carried back because the relay once refused it'],
   [22, ['restore', 'read-only'], 2, 150, 'a document that is never carried back because the relay once refused it'],
   [1, ['short-tokens'], 5, 60, 'a commit for each renewal of a sign-in that changes nothing'],
+  [144, 'all', 5, 300, 'a sign-in that ends because the clock of its device was set back'],
 ] as const)(
   'seed %i, %s, %i replicas, %i steps: no more %s',
   async (seed, faults, replicas, steps, _what) => {

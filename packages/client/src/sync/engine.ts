@@ -63,6 +63,8 @@ export class SyncEngine {
   #head = 0
   #isWelcoming = false
   #clockOffsetMs: number | null = null
+  /** What the relay's clock showed ahead of the time since this tab began, at the last welcome. */
+  #relayAheadMs = 0
   /** Resolves when what earlier connections had begun to store is stored. */
   #ended: Promise<unknown> = Promise.resolve()
   /** Changes that came before the welcome was stored; bounded by the credit in `hello`. */
@@ -251,6 +253,7 @@ export class SyncEngine {
     const { store, platform } = this.#options
     this.#head = welcome.head
     this.#clockOffsetMs = welcome.nowMs - platform.clock.now()
+    this.#relayAheadMs = welcome.nowMs - platform.clock.monotonic()
     connection.maxFrameBytes = welcome.limits.maxFrameBytes
     this.#early = []
     try {
@@ -312,7 +315,8 @@ export class SyncEngine {
   }
 
   #signedIn({ access, expiresAtMs }: Pick<Welcome, 'access' | 'expiresAtMs'>): void {
-    const nowMs = this.#options.platform.clock.now() + (this.#clockOffsetMs ?? 0)
+    // Not by this device's clock, which may be set in between: a sign-in would end before anybody asks for the next.
+    const nowMs = this.#options.platform.clock.monotonic() + this.#relayAheadMs
     // Without a function there is no other token to be had.
     const isRenewable = expiresAtMs !== 0 && this.#options.relay.token !== undefined
     this.#renewal?.ends(isRenewable ? expiresAtMs - nowMs : null)
