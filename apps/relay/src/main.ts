@@ -15,14 +15,26 @@ import { signToken } from './token.ts'
 
 const logger = pino({}, destination({ fd: 2, sync: true }))
 
-async function serve({ port, host, data, app, signIn, origins }: ServeOptions): Promise<void> {
+async function serve({ port, host, data, app, signIn, origins, guard }: ServeOptions): Promise<void> {
   const files = app === null ? {} : { onRequest: serveApp(app) }
   const authorize = signIn === null ? {} : { authorize: jwtSignIn(signIn) }
   const allowed = origins === null ? {} : { allowedOrigins: origins }
+  if (guard === null) logger.warn('no guard file: decisions, and plain writes that end a conflict, are not checked')
+  const watched = guard === null ? {} : { guardFile: guard }
   const ports = { clock: systemClock, random: systemRandom, logger }
   const log = await openSqliteLog({ directory: data, ...ports, onDeath: fail })
   try {
-    const server = await createRelayServer({ log, ...ports, port, host, version: manifest.version, ...files, ...authorize, ...allowed })
+    const server = await createRelayServer({
+      log,
+      ...ports,
+      port,
+      host,
+      version: manifest.version,
+      ...files,
+      ...authorize,
+      ...allowed,
+      ...watched,
+    })
     const stop = (signal: string): void => {
       logger.info({ signal }, 'stopping')
       server.close().then(

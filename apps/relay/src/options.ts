@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { TidemarkError } from '@tidemark/base'
 import { type Access, accessLevels } from '@tidemark/protocol'
 import type { JwtSignInOptions } from '@tidemark/relay'
+import { type GuardFile, parseGuardFile } from '@tidemark/schema'
 
 /** How connections are signed in; null where whoever can connect may do everything. */
 export type SignInOptions = Pick<JwtSignInOptions, 'secret' | 'jwksUrl' | 'issuer' | 'audience'> | null
@@ -17,6 +18,8 @@ export interface ServeOptions {
   /** A built web app to serve beside the relay; null for none. */
   readonly app: string | null
   readonly signIn: SignInOptions
+  /** The app's critical and arbitrated fields; null when it was not given. */
+  readonly guard: GuardFile | null
   /** Origins of pages that may connect; null for any. */
   readonly origins: readonly string[] | null
 }
@@ -43,6 +46,7 @@ export const help = `tidemark-relay: durable relay for Tidemark and stock y-webs
     --jwt-audience A       whom they must be for
     --allow-anonymous      instead: whoever can connect may read, write and decide
     --allow-origin O       a page that may connect, like https://app.example; may be repeated (any)
+    --guard F              watch over critical fields by the guard file F, as guardFile([…]) gives it, in JSON
     --serve DIR            also serve the built web app in DIR on the same port
   token                    print a token signed by the secret, for trying things out
     --user U               whom it is for
@@ -69,6 +73,7 @@ export function readCommand(args: readonly string[], environment: Environment = 
     app: values.serve ?? null,
     signIn: readSignIn(values, environment),
     origins: values['allow-origin'] ?? null,
+    guard: values.guard === undefined ? null : readGuard(values.guard),
   }
 }
 
@@ -111,6 +116,15 @@ function readSecret(values: Values, environment: Environment): string | undefine
   }
 }
 
+function readGuard(path: string): GuardFile {
+  try {
+    return parseGuardFile(JSON.parse(readFileSync(path, 'utf8')))
+  } catch (cause) {
+    const why = cause instanceof TidemarkError ? cause.message : 'it cannot be read as JSON'
+    throw new TidemarkError('relay/config', `--guard ${path} is no guard file: ${why}`, { cause })
+  }
+}
+
 function readToken(values: Values, environment: Environment): TokenOptions {
   const secret = readSecret(values, environment)
   if (secret === undefined) throw wrong('token needs the secret: --jwt-secret-file FILE, or TIDEMARK_JWT_SECRET')
@@ -143,6 +157,7 @@ function parse(args: readonly string[]) {
         'jwt-audience': { type: 'string' },
         'allow-anonymous': { type: 'boolean' },
         'allow-origin': { type: 'string', multiple: true },
+        guard: { type: 'string' },
         serve: { type: 'string' },
         user: { type: 'string' },
         grant: { type: 'string', multiple: true },

@@ -19,7 +19,16 @@ const data = join(directory, 'data')
 
 describe('the command line', () => {
   test('serve is the default, and may be said first', () => {
-    const expected = { command: 'serve', port: 8787, host: '127.0.0.1', data: './data', app: null, signIn: null, origins: null }
+    const expected = {
+      command: 'serve',
+      port: 8787,
+      host: '127.0.0.1',
+      data: './data',
+      app: null,
+      signIn: null,
+      origins: null,
+      guard: null,
+    }
     expect(readCommand(['--allow-anonymous'])).toEqual(expected)
     expect(readCommand(['serve', '--allow-anonymous', '--port', '0', '--host', '::', '--data', 'd', '--serve', 'dist'])).toEqual({
       ...expected,
@@ -69,6 +78,8 @@ describe('the options of sign-in', () => {
     [['--allow-anonymous', '--jwks', 'https://x']],
     [['--jwks', 'https://x', '--jwt-secret-file', secretFile]],
     [['--jwt-secret-file', '/nowhere']],
+    [['--allow-anonymous', '--guard', secretFile]],
+    [['--allow-anonymous', '--guard', '/nowhere']],
     [['token', '--user', 'ann', '--grant', 'acme=write']],
     [['token', '--jwt-secret-file', secretFile, '--grant', 'acme=write']],
     [['token', '--jwt-secret-file', secretFile, '--user', 'ann', '--grant', 'acme=all']],

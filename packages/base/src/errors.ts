@@ -74,6 +74,10 @@ export const errors = {
   'relay/signed-out': stop('The relay does not accept this sign-in.', 'Sign in again.'),
   'relay/forbidden': stop('You may not write here.', 'Ask for the right to write; the change stays on this device.'),
   'relay/too-large': stop('The change is larger than the relay takes.', 'Split or shrink it; it stays on this device.'),
+  'relay/space-full': stop(
+    'The space has reached the size that the relay keeps.',
+    'Ask the operator for more room; the change stays on this device.',
+  ),
   'relay/invalid': stop('The relay found the change invalid.', 'Export it and report it; it stays on this device.'),
   'relay/incomplete': stop('The relay lacks what this change builds on.', 'The client hands on the whole document by itself.'),
   'relay/log-failed': retry('The relay could not store the change.', 'It is tried again by itself; the operator sees the reason.'),

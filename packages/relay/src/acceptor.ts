@@ -14,8 +14,9 @@ import { type Access, isDocumentName } from '@tidemark/protocol'
 import { advanceState, type Cut, cutUpdate, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
 import type { CommitQueue } from './commit-queue.ts'
 import type { DocumentStates, HotDocument } from './document-states.ts'
+import type { Guard, Refusal } from './guard.ts'
 import type { RelayBounds } from './limits.ts'
-import type { LogEntry, Place } from './log.ts'
+import type { Log, LogEntry, Place } from './log.ts'
 import type { Space } from './space.ts'
 
 /** Whom a session acts for, and what it may do in its space. */
@@ -57,6 +58,8 @@ export interface AcceptorOptions {
   readonly states: DocumentStates
   readonly queue: CommitQueue
   readonly bounds: RelayBounds
+  readonly guard: Guard
+  readonly log: Log
 }
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
@@ -127,9 +130,10 @@ class DocumentAcceptor implements Acceptor {
     const key = `${space.name}/${document}`
     const before = this.#lines.get(key)
     const hot = before ?? states.get(space.name, document)
-    if (!(hot instanceof Promise)) return this.#take(offer, valid, hot)
-    const taken = hot.then(async () => {
+    if (!(hot instanceof Promise) && unownedIn(hot, valid).length === 0) return this.#take(offer, valid, hot)
+    const taken = Promise.resolve(hot).then(async () => {
       const loaded = await states.get(space.name, document)
+      await this.#learnOwners(offer, valid, loaded)
       return { outcome: this.#take(offer, valid, loaded) }
     })
     const turn = taken.then(
@@ -149,11 +153,54 @@ class DocumentAcceptor implements Acceptor {
     const cut = cutUpdate(valid, hot.state)
     if (cut.type === 'incomplete') return Promise.resolve(incomplete)
     if (cut.type === 'known') return whenDurable(hot, space.head)
-    const entry = entryOf(offer, cut, hot)
+    const refusal = this.#refusal(offer, valid, cut, hot)
+    if (refusal !== null) return Promise.resolve(refused(refusal.code, refusal.detail))
+    const claims = claimsOf(cut, offer.kind, hot)
+    for (const client of claims) hot.owners.set(client, offer.grant.principal)
+    const entry = entryOf(offer, cut, claims)
     advanceState(hot.state, cut)
+    hot.logBytes += cut.update.length
+    space.bytes += cut.update.length
     hot.lastCommit = this.#enqueue(offer, entry, hot)
     this.#options.states.touched(space.name, offer.document, hot)
     return whenDurable(hot, 0).then((outcome) => (cut.dropped && outcome.type === 'committed' ? incomplete : outcome))
+  }
+
+  /** Whose the client ids of an update are, as far as nobody has asked yet. */
+  async #learnOwners({ space }: Offer, valid: ValidUpdate, hot: HotDocument): Promise<void> {
+    const clients = unownedIn(hot, valid)
+    if (clients.length === 0) return
+    const claims = await this.#options.log.claims(space.name, clients)
+    // A commit under way may have claimed them meanwhile: what is known already stays.
+    for (const client of clients) if (!hot.owners.has(client)) hot.owners.set(client, claims.get(client) ?? null)
+  }
+
+  /** Why an update that fits may not come in; the index of what stands includes it when it may. */
+  #refusal(offer: Offer, valid: ValidUpdate, cut: Cut & { readonly type: 'fits' }, hot: HotDocument): Refusal | null {
+    const { document, grant, kind, space } = offer
+    const { principal, access } = grant
+    const { maxDocumentBytes, maxSpaceBytes } = this.#options.bounds
+    const bytes = cut.update.length
+    if (hot.logBytes + bytes > maxDocumentBytes) {
+      // Compaction may have made it smaller since: whoever comes next is judged by what the log has.
+      if (hot.inFlight === 0) this.#options.states.drop(space.name, document)
+      return {
+        code: 'relay/too-large',
+        detail: `the document would have ${hot.logBytes + bytes} bytes where ${maxDocumentBytes} are the limit`,
+      }
+    }
+    if (space.bytes + bytes > maxSpaceBytes) return { code: 'relay/space-full', detail: `the space has ${space.bytes} bytes` }
+    if (kind === 'push') {
+      const foreign = [...cut.clocks.keys()].find((client) => (hot.owners.get(client) ?? principal) !== principal)
+      if (foreign !== undefined) return { code: 'relay/forbidden', detail: `client ${foreign} belongs to another user` }
+    }
+    if (hot.guard !== null) {
+      const update = cut.update === valid.bytes ? valid : validateUpdate(cut.update)
+      const clockOf = (client: number): number => cut.clocks.get(client) ?? hot.state.stateVector.get(client) ?? 0
+      const refusal = this.#options.guard.judge(hot.guard, { document, update, deletes: cut.deletes, clockOf, principal, access, kind })
+      if (refusal !== null) return refusal
+    }
+    return null
   }
 
   #enqueue({ space, author }: Offer, entry: LogEntry, hot: HotDocument): Promise<Place> {
@@ -195,9 +242,16 @@ function refuseAtOnce({ document, update, grant }: Offer, bounds: RelayBounds): 
   return null
 }
 
-function entryOf(offer: Offer, cut: Cut & { readonly type: 'fits' }, hot: HotDocument): LogEntry {
+/** Client ids that a push brings first, or is first to continue: from now on they are its principal's. */
+const claimsOf = (cut: Cut & { readonly type: 'fits' }, kind: LogEntry['kind'], hot: HotDocument): number[] =>
+  kind === 'push' ? [...cut.clocks.keys()].filter((client) => (hot.owners.get(client) ?? null) === null) : []
+
+/** Client ids of an update of which it is not known whose they are. */
+const unownedIn = ({ owners }: HotDocument, { clients }: ValidUpdate): number[] =>
+  clients.flatMap(({ client }) => (owners.has(client) ? [] : [client]))
+
+function entryOf(offer: Offer, cut: Cut & { readonly type: 'fits' }, claims: readonly number[]): LogEntry {
   const { space, document, kind, grant } = offer
-  const claims = kind === 'push' ? [...cut.clocks.keys()].filter((client) => !hot.state.stateVector.has(client)) : []
   return { space: space.name, document, update: ownBytes(cut.update), principal: grant.principal, kind, claims }
 }
 

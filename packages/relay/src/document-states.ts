@@ -6,12 +6,19 @@
  * 2. A state with commits in flight is never evicted; so what is loaded from the log is never behind.
  * 3. Count and estimated bytes are bounded; the least recently used go first.
  */
-import { type DocumentState, emptyState, stateOf } from '@tidemark/updates'
+import { type DocumentState, emptyState, stateOf, validateUpdate, wholeDocument } from '@tidemark/updates'
+import type { Guard, GuardIndex } from './guard.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log, Place } from './log.ts'
 
 export interface HotDocument {
   readonly state: DocumentState
+  /** The entries that stand; null where nobody watches over them. */
+  readonly guard: GuardIndex | null
+  /** Whose the client ids are that pushes have named; null for nobody's yet. */
+  readonly owners: Map<number, string | null>
+  /** Bytes that the log has of it, as of the loading and what was accepted since. */
+  logBytes: number
   /** Commits accepted and not yet durable. */
   inFlight: number
   /** Settles with the last accepted commit; null when nothing was accepted since the state was loaded. */
@@ -33,20 +40,22 @@ export interface DocumentStates {
   drop(space: string, document: string): void
 }
 
-export function createDocumentStates(log: Log, bounds: RelayBounds): DocumentStates {
-  return new States(log, bounds)
+export function createDocumentStates(log: Log, bounds: RelayBounds, guard: Guard): DocumentStates {
+  return new States(log, bounds, guard)
 }
 
 class States implements DocumentStates {
   readonly #log: Log
   readonly #bounds: RelayBounds
+  readonly #guard: Guard
   readonly #hot = new Map<string, HotDocument>()
   readonly #loads = new Map<string, Promise<HotDocument>>()
   #bytes = 0
 
-  constructor(log: Log, bounds: RelayBounds) {
+  constructor(log: Log, bounds: RelayBounds, guard: Guard) {
     this.#log = log
     this.#bounds = bounds
+    this.#guard = guard
   }
 
   get count(): number {
@@ -72,7 +81,7 @@ class States implements DocumentStates {
 
   #keep(key: string, hot: HotDocument): void {
     this.#hot.set(key, hot)
-    const bytes = estimateBytes(hot.state)
+    const bytes = estimateBytes(hot)
     this.#bytes += bytes - hot.bytes
     hot.bytes = bytes
     this.trim()
@@ -90,13 +99,26 @@ class States implements DocumentStates {
         const present = this.#hot.get(key)
         if (present !== undefined) return present
         const state = loaded === null ? emptyState() : stateOf([loaded.update])
-        const hot: HotDocument = { state, inFlight: 0, lastCommit: null, bytes: 0 }
+        const hot: HotDocument = {
+          state,
+          guard: this.#indexOf(document, loaded?.update ?? null),
+          owners: new Map(),
+          logBytes: loaded?.update.length ?? 0,
+          inFlight: 0,
+          lastCommit: null,
+          bytes: 0,
+        }
         this.#keep(key, hot)
         return hot
       })
       .finally(() => this.#loads.delete(key))
     this.#loads.set(key, load)
     return load
+  }
+
+  #indexOf(document: string, update: Uint8Array | null): GuardIndex | null {
+    if (!this.#guard.watches(document)) return null
+    return update === null ? new Map() : this.#guard.index(validateUpdate(update, wholeDocument))
   }
 
   trim(): void {
@@ -123,8 +145,19 @@ const bytesOfDocument = 400
 const bytesOfClient = 48
 const bytesOfRange = 16
 
-function estimateBytes({ stateVector, deletes }: DocumentState): number {
+/** One entry that stands, with its value. */
+const bytesOfEntry = 160
+
+function estimateBytes({ state: { stateVector, deletes }, guard, owners }: HotDocument): number {
   let ranges = 0
   for (const client of deletes.values()) ranges += client.length / 2
-  return bytesOfDocument + bytesOfClient * (stateVector.size + deletes.size) + bytesOfRange * ranges
+  let entries = 0
+  for (const own of guard?.values() ?? []) entries += own.size
+  return (
+    bytesOfDocument +
+    bytesOfEntry * entries +
+    bytesOfClient * owners.size +
+    bytesOfClient * (stateVector.size + deletes.size) +
+    bytesOfRange * ranges
+  )
 }

@@ -5,6 +5,7 @@
  * protection. An operator may change any of them.
  */
 import { defaultRelayLimits, type RelayLimits, wireLimits } from '@tidemark/protocol'
+import type { Rate } from './pacer.ts'
 
 export interface RelayBounds {
   /** What `welcome` announces. */
@@ -47,6 +48,18 @@ export interface RelayBounds {
   readonly maxAwarenessStates: number
   /** Bytes of one awareness message. */
   readonly maxAwarenessBytes: number
+  /** Updates, bytes of updates, and requests for states that one connection may send; what comes faster waits its turn. */
+  readonly updateRate: Rate
+  readonly byteRate: Rate
+  readonly requestRate: Rate
+  /** How many times a connection's rates all connections of one principal have together. */
+  readonly principalRateFactor: number
+  /** Connections of one principal. */
+  readonly maxSessionsPerPrincipal: number
+  /** Bytes that the log may have of one document; beyond it pushes to it are refused as too large. */
+  readonly maxDocumentBytes: number
+  /** Bytes that the log may have of one space; beyond it pushes to it are refused. */
+  readonly maxSpaceBytes: number
   /** When clients are told to come back after a stop: spread evenly from `restartMinMs` over `restartSpreadMs`. */
   readonly restartMinMs: number
   readonly restartSpreadMs: number
@@ -73,6 +86,13 @@ export const defaultRelayBounds: RelayBounds = {
   maxIdleSpaces: 256,
   maxAwarenessStates: 16,
   maxAwarenessBytes: 64 << 10,
+  updateRate: { perSecond: 2_000, burst: 10_000 },
+  byteRate: { perSecond: 16 << 20, burst: 64 << 20 },
+  requestRate: { perSecond: 100, burst: 1_000 },
+  principalRateFactor: 4,
+  maxSessionsPerPrincipal: 256,
+  maxDocumentBytes: wireLimits.maxMessageBytes,
+  maxSpaceBytes: 16 * 2 ** 30,
   restartMinMs: 500,
   restartSpreadMs: 5_000,
 }

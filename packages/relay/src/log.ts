@@ -41,6 +41,8 @@ export interface SpaceHistory {
   /** In the order they were lived through; the last one is current. */
   readonly incarnations: readonly Incarnation[]
   readonly head: number
+  /** Bytes of updates and states that the log has of the space. */
+  readonly bytes: number
 }
 
 /** How much one read may take; at least one item is always read, however large. */

@@ -186,7 +186,11 @@ class MemoryLog implements Log {
 
 const emptySpace = (): StoredSpace => ({ head: 0, floor: 0, incarnations: [], documents: new Map(), rows: [], claims: new Map() })
 
-const historyOf = (space: StoredSpace): SpaceHistory => ({ incarnations: [...space.incarnations], head: space.head })
+const historyOf = ({ incarnations, head, rows }: StoredSpace): SpaceHistory => ({
+  incarnations: [...incarnations],
+  head,
+  bytes: rows.reduce((sum, { update }) => sum + update.length, 0),
+})
 
 /** The document's updates after `from`, beginning with its snapshot when that holds some of them. */
 function updatesAfter(space: StoredSpace, document: StoredDocument, from: number): Uint8Array[] {

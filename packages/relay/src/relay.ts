@@ -3,13 +3,16 @@
  */
 import { type Clock, fraction, type Random, TidemarkError } from '@tidemark/base'
 import { closeCodes, type Socket, type SocketHandlers } from '@tidemark/protocol'
+import type { GuardFile } from '@tidemark/schema'
 import { createAcceptor } from './acceptor.ts'
 import { createCommitQueue } from './commit-queue.ts'
 import { createDocumentStates } from './document-states.ts'
+import { createGuard } from './guard.ts'
 import { createHub } from './hub.ts'
 import { defaultRelayBounds, type RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
+import { Principals } from './principals.ts'
 import { createSession, type Session, type SessionContext } from './session.ts'
 import { type Authorize, anonymous } from './sign-in.ts'
 import { createStockSession, type StockTarget } from './stock-session.ts'
@@ -24,6 +27,8 @@ export interface RelayOptions {
   readonly logger?: RelayLogger
   /** Signs connections in; everyone is `anonymous` when left out. */
   readonly authorize?: Authorize
+  /** What `guardFile` of the schema package gives for the app's entities; without it every document is watched by the rules that need none. */
+  readonly guardFile?: GuardFile
 }
 
 /** What is known of a connection before its first message. */
@@ -67,10 +72,11 @@ class LocalRelay implements Relay {
   readonly #figures: () => Omit<RelayFigures, 'sessions'>
   #closing: Promise<void> | null = null
 
-  constructor({ log, clock, random, limits, logger = silentLogger, authorize = () => anonymous }: RelayOptions) {
+  constructor({ log, clock, random, limits, logger = silentLogger, authorize = () => anonymous, guardFile }: RelayOptions) {
     const bounds: RelayBounds = { ...defaultRelayBounds, ...limits }
     const hub = createHub(log, bounds)
-    const states = createDocumentStates(log, bounds)
+    const guard = createGuard(guardFile ?? null)
+    const states = createDocumentStates(log, bounds, guard)
     const queue = createCommitQueue({
       log,
       bounds,
@@ -80,9 +86,10 @@ class LocalRelay implements Relay {
         hub.failed(spaces, error)
       },
     })
-    const acceptor = createAcceptor({ states, queue, bounds })
+    const acceptor = createAcceptor({ states, queue, bounds, guard, log })
     const comeBackMs = (): number => Math.round(bounds.restartMinMs + fraction(random) * bounds.restartSpreadMs)
-    this.#context = { hub, log, acceptor, clock, bounds, logger, authorize, comeBackMs }
+    const principals = new Principals(clock, bounds)
+    this.#context = { hub, log, acceptor, clock, bounds, logger, authorize, principals, comeBackMs }
     this.#figures = () => ({ openSpaces: hub.openSpaces, hotDocuments: states.count, queuedBytes: acceptor.openBytes })
   }
 

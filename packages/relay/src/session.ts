@@ -34,7 +34,9 @@ import type { Hub } from './hub.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
 import type { RelayLogger } from './logger.ts'
+import { Pacer } from './pacer.ts'
 import { keepPermit, type Permit, type PermitKeeper } from './permit.ts'
+import { createRates, type Principals, type Rates } from './principals.ts'
 import type { ConnectionInfo } from './relay.ts'
 import type { Authorize } from './sign-in.ts'
 import type { Member, Space } from './space.ts'
@@ -49,6 +51,7 @@ export interface SessionContext {
   readonly bounds: RelayBounds
   readonly logger: RelayLogger
   readonly authorize: Authorize
+  readonly principals: Principals
   /** When clients should come back after a failure of the relay's; spread out. */
   readonly comeBackMs: () => number
 }
@@ -77,6 +80,9 @@ class TidemarkSession implements Session, Member {
   readonly #onEnd: () => void
   readonly #decoder: FrameDecoder<ClientMessage>
   readonly #answers = new Answers()
+  readonly #pacer: Pacer
+  readonly #rates: Rates
+  #sharedRates: Rates | null = null
   #phase: 'hello' | 'opening' | 'open' | 'closed' = 'hello'
   #space: Space | null = null
   #keeper: PermitKeeper | null = null
@@ -97,6 +103,8 @@ class TidemarkSession implements Session, Member {
       Math.min(wireLimits.maxMessageBytes, context.bounds.announced.maxUpdateBytes * 2 + nameRoomBytes),
     )
     const { clock } = context
+    this.#pacer = new Pacer(clock)
+    this.#rates = createRates(clock, context.bounds)
     this.#lastSentMs = this.#lastHeardMs = clock.monotonic()
     this.#cancelTimer = clock.schedule(wireLimits.helloTimeoutMs, () =>
       this.end(new TidemarkError('relay/unreachable', `no hello within ${wireLimits.helloTimeoutMs} ms`), closeCodes.timeout),
@@ -152,6 +160,8 @@ class TidemarkSession implements Session, Member {
     this.#cancelTimer()
     this.#feed?.close()
     this.#keeper?.close()
+    this.#pacer.close()
+    if (this.#sharedRates !== null && this.#permit !== null) this.#context.principals.leave(this.#permit.principal)
     if (this.#space !== null) this.#context.hub.leave(this.#space, this)
     this.#onEnd()
   }
@@ -194,6 +204,7 @@ class TidemarkSession implements Session, Member {
     const permit = await keeper.begin(hello.token)
     if (this.#phase === 'closed') return
     this.#permit = permit
+    this.#sharedRates = this.#context.principals.enter(permit.principal)
     const space = await this.#context.hub.join(hello.space, this)
     this.#space = space
     if (this.#isOver()) this.#context.hub.leave(space, this)
@@ -272,7 +283,10 @@ class TidemarkSession implements Session, Member {
     const { principal, grants } = this.#permit as Permit
     const grant = { principal, access: grants.accessTo(document) }
     if (isOver) settle({ type: 'refused', code: 'relay/busy', detail: 'more pushes in flight than the limit' })
-    else void acceptor.accept({ space, document, update, kind, grant, author: this }).then(settle)
+    else {
+      const costs = [...this.#rates.update(update.length), ...(this.#sharedRates?.update(update.length) ?? [])]
+      this.#pacer.run(costs, () => void acceptor.accept({ space, document, update, kind, grant, author: this }).then(settle))
+    }
   }
 
   /** Sends a sign of life when nothing else was sent, and ends a connection that gives none. */

@@ -26,6 +26,8 @@ export class Space {
   readonly ring: Ring
   readonly rooms: AwarenessRooms
   readonly members = new Set<Member>()
+  /** Bytes that the log has of it, as of the opening and what was accepted since. */
+  bytes: number
   /** Commits on their way to the log. */
   inFlight = 0
   #head: number
@@ -35,6 +37,7 @@ export class Space {
     this.name = name
     this.incarnations = history.incarnations
     this.#head = history.head
+    this.bytes = history.bytes
     this.ring = new Ring(bounds)
     this.rooms = new AwarenessRooms(bounds)
   }

@@ -120,7 +120,7 @@ export class SqliteWriter {
   #history(space: SpaceRow): SpaceHistory {
     const rows = this.#statements.incarnations.all(space.id, maxIncarnations)
     const incarnations = rows.map((row) => ({ id: String(row.id), first: Number(row.first) })).reverse()
-    return { incarnations, head: space.head }
+    return { incarnations, head: space.head, bytes: Number(this.#statements.sizeOfSpace.get(space.id)?.bytes ?? 0) }
   }
 
   #spaceOf(name: string): SpaceRow {
@@ -161,6 +161,7 @@ const sql = {
   numberOf: 'SELECT number FROM documents WHERE space = ? AND name = ?',
   addDocument: 'INSERT INTO documents (space, number, name, last_seq) VALUES (?, ?, ?, ?)',
   addUpdate: 'INSERT INTO updates (space, seq, number, kind, principal, bytes) VALUES (?, ?, ?, ?, ?, ?)',
+  sizeOfSpace: 'SELECT sum(row_bytes + snapshot_bytes) AS bytes FROM documents WHERE space = ?',
   grow: `UPDATE documents SET last_seq = ?, rows = rows + 1, row_bytes = row_bytes + ?
     WHERE space = ? AND number = ? RETURNING rows, row_bytes, snapshot_bytes`,
   claim: 'INSERT OR IGNORE INTO claims (space, client, principal) VALUES (?, ?, ?)',

@@ -17,7 +17,9 @@ import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandle
 import { decodeStateVector, diffForStateVector, emptyUpdate } from '@tidemark/updates'
 import type { Outcome } from './acceptor.ts'
 import type { AwarenessEntry, AwarenessMember } from './awareness-rooms.ts'
+import { Pacer } from './pacer.ts'
 import { keepPermit, type Permit, type PermitKeeper } from './permit.ts'
+import { createRates, type Rates } from './principals.ts'
 import type { ConnectionInfo } from './relay.ts'
 import type { Session, SessionContext } from './session.ts'
 import type { Member, Space } from './space.ts'
@@ -42,6 +44,8 @@ export function createStockSession(
 /** What a client may send before its space is open: step 1 and awareness, as stock clients do at once. */
 const maxEarlyMessages = 16
 const maxEarlyBytes = 1 << 20
+/** Messages that may wait their turn; such a client knows no way to be told to slow down. */
+const maxWaiting = 4_096
 
 class StockSession implements Session, Member, AwarenessMember {
   readonly handlers: SocketHandlers
@@ -49,6 +53,9 @@ class StockSession implements Session, Member, AwarenessMember {
   readonly #socket: Socket
   readonly #target: StockTarget
   readonly #info: ConnectionInfo
+  readonly #pacer: Pacer
+  readonly #rates: Rates
+  #sharedRates: Rates | null = null
   #keeper: PermitKeeper | null = null
   #permit: Permit | null = null
   readonly #onEnd: () => void
@@ -71,6 +78,8 @@ class StockSession implements Session, Member, AwarenessMember {
     this.#target = target
     this.#info = info
     this.#onEnd = onEnd
+    this.#pacer = new Pacer(context.clock)
+    this.#rates = createRates(context.clock, context.bounds)
     this.#lastSentMs = context.clock.monotonic()
     this.handlers = {
       open: () => this.#guard(() => this.#join()),
@@ -140,6 +149,8 @@ class StockSession implements Session, Member, AwarenessMember {
     this.#cancelHeartbeat()
     this.#cancelCheck?.()
     this.#keeper?.close()
+    this.#pacer.close()
+    if (this.#sharedRates !== null && this.#permit !== null) this.#context.principals.leave(this.#permit.principal)
     if (this.#space !== null) {
       this.#space.rooms.leave(this.#target.document, this)
       this.#context.hub.leave(this.#space, this)
@@ -164,6 +175,7 @@ class StockSession implements Session, Member, AwarenessMember {
     const permit = await keeper.begin(this.#info.token ?? '')
     if (this.#isClosed) return
     this.#take(permit)
+    this.#sharedRates = this.#context.principals.enter(permit.principal)
     const space = await this.#context.hub.join(name, this)
     if (this.#isClosed) this.#context.hub.leave(space, this)
     else this.#opened(space)
@@ -211,7 +223,7 @@ class StockSession implements Session, Member, AwarenessMember {
     switch (message.type) {
       case 'step1':
         decodeStateVector(message.stateVector)
-        this.#answer(message.stateVector.slice())
+        this.#request(message.stateVector.slice())
         break
       case 'update':
         this.#offer(space, message.update)
@@ -235,9 +247,13 @@ class StockSession implements Session, Member, AwarenessMember {
     const { document } = this.#target
     const { principal, grants } = this.#permit as Permit
     const grant = { principal, access: grants.accessTo(document) }
-    void acceptor.accept({ space, document, update, kind: 'push', grant, author: this }).then((outcome) => {
-      this.#inFlightBytes -= update.length
-      if (!this.#isClosed) this.#guard(() => this.#settled(outcome))
+    if (this.#pacer.waiting >= maxWaiting) throw new TidemarkError('relay/busy', 'too much waits its turn')
+    const costs = [...this.#rates.update(update.length), ...(this.#sharedRates?.update(update.length) ?? [])]
+    this.#pacer.run(costs, () => {
+      void acceptor.accept({ space, document, update, kind: 'push', grant, author: this }).then((outcome) => {
+        this.#inFlightBytes -= update.length
+        if (!this.#isClosed) this.#guard(() => this.#settled(outcome))
+      })
     })
   }
 
@@ -249,6 +265,12 @@ class StockSession implements Session, Member, AwarenessMember {
       this.#isWholeRequested = true
       this.#requestWhole()
     }
+  }
+
+  /** An answer is far larger than what asks for it, so asking has a rate of its own. */
+  #request(stateVector: Uint8Array): void {
+    if (this.#pacer.waiting >= maxWaiting) throw new TidemarkError('relay/busy', 'too much waits its turn')
+    this.#pacer.run([...this.#rates.request(), ...(this.#sharedRates?.request() ?? [])], () => this.#answer(stateVector))
   }
 
   /** Sends what a replica of this state vector lacks; null for one that fell behind, which gets everything. */

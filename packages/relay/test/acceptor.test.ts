@@ -5,6 +5,7 @@ import * as Y from 'yjs'
 import { type Acceptor, createAcceptor, type Outcome } from '../src/acceptor.ts'
 import { createCommitQueue } from '../src/commit-queue.ts'
 import { createDocumentStates, type DocumentStates } from '../src/document-states.ts'
+import { createGuard } from '../src/guard.ts'
 import { createMemoryLog, defaultRelayBounds, type Grant, type Log, type RelayBounds } from '../src/index.ts'
 import { Space } from '../src/space.ts'
 import { textUpdate } from './wire-client.ts'
@@ -20,14 +21,15 @@ async function create(changes: Partial<RelayBounds> = {}): Promise<World> {
   const bounds = { ...defaultRelayBounds, ...changes }
   const log = createMemoryLog({ random: systemRandom })
   const space = new Space('s', await log.open('s'), bounds)
-  const states = createDocumentStates(log, bounds)
+  const guard = createGuard(null)
+  const states = createDocumentStates(log, bounds, guard)
   const queue = createCommitQueue({
     log,
     bounds,
     onCommitted: (batch) => space.committed(batch),
     onFailed: (_, error) => space.fail(error),
   })
-  const acceptor = createAcceptor({ states, queue, bounds })
+  const acceptor = createAcceptor({ states, queue, bounds, guard, log })
   const author = {}
   return {
     log,

@@ -60,7 +60,7 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
 
     test('a new space is empty and has one incarnation, from the first place on', async () => {
       const history = await (await (await harness()).open()).open('s')
-      expect(history).toEqual({ head: 0, incarnations: [{ id: expect.any(String), first: 1 }] })
+      expect(history).toEqual({ bytes: 0, head: 0, incarnations: [{ id: expect.any(String), first: 1 }] })
     })
 
     test('every opening of the storage begins an incarnation behind the head, and so does renewing', async () => {

@@ -1,5 +1,7 @@
 /** The guard file: what a relay must know of an app's entities to watch over their entries. */
+import { TidemarkError } from '@tidemark/base'
 import type { Fields } from './field.ts'
+import { isPlainObject } from './json.ts'
 
 /** Plain JSON, to be written to a file and given to the relay. */
 export interface GuardFile {
@@ -18,3 +20,18 @@ export function guardFile(entities: readonly { readonly type: string; readonly f
   ])
   return { format: 1, entities: Object.fromEntries(rows) }
 }
+
+/** @throws {TidemarkError} `schema/definition` when `value` is no guard file of this format. */
+export function parseGuardFile(value: unknown): GuardFile {
+  const { format, entities } = isPlainObject(value) ? value : {}
+  if (format !== 1) throw new TidemarkError('schema/definition', `a guard file has format 1, not ${JSON.stringify(format)}`)
+  if (!isPlainObject(entities)) throw new TidemarkError('schema/definition', 'a guard file has its entities by type')
+  const rows = Object.entries(entities).map(([type, rules]): [string, GuardFile['entities'][string]] => {
+    const { critical, arbitrated } = isPlainObject(rules) ? rules : {}
+    if (isNames(critical) && isNames(arbitrated)) return [type, { critical, arbitrated }]
+    throw new TidemarkError('schema/definition', `the entity ${type} of a guard file has its critical and its arbitrated fields`)
+  })
+  return { format, entities: Object.fromEntries(rows) }
+}
+
+const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((name) => typeof name === 'string')

@@ -7,7 +7,18 @@ export type { Decision, RejectedValue } from './decision.ts'
 export { type Declaration, defineEntity, type EntityDefinition } from './define.ts'
 export { type DiffPart, diffText } from './diff.ts'
 export type { Edit } from './edit.ts'
-export { type Dot, type Entry, type EntryKind, entriesName, type Rejected, type StoredEntry } from './entry.ts'
+export {
+  type Dot,
+  dotKey,
+  type Entry,
+  type EntryKind,
+  entriesName,
+  isDot,
+  type KnownEntry,
+  type Rejected,
+  readEntry,
+  type StoredEntry,
+} from './entry.ts'
 export {
   type ArbitratedValue,
   arbitrated,
@@ -31,10 +42,10 @@ export {
   text,
 } from './field.ts'
 export type { InvalidField } from './field-reading.ts'
-export { type GuardFile, guardFile } from './guard-file.ts'
+export { type GuardFile, guardFile, parseGuardFile } from './guard-file.ts'
 export type { DecisionRequest } from './host.ts'
 export type { Invariant, Violation } from './invariant.ts'
-export type { Json } from './json.ts'
+export { canonicalJson, type Json } from './json.ts'
 export type { LateEdit, Life } from './life.ts'
 export { limits } from './limits.ts'
 export { origins } from './origins.ts'

@@ -16,8 +16,8 @@ export interface DocumentState {
   readonly deletes: DeleteSet
 }
 
-/** What stands in the log was within bounds when it came, piece by piece; a whole document may be larger. */
-const trusted = { maxStructs: Number.POSITIVE_INFINITY, maxDeleteRanges: Number.POSITIVE_INFINITY }
+/** Caps for what stands in a log: it was within bounds when it came, piece by piece; a whole document may be larger. */
+export const wholeDocument = { maxStructs: Number.POSITIVE_INFINITY, maxDeleteRanges: Number.POSITIVE_INFINITY }
 
 export const emptyState = (): DocumentState => ({ stateVector: new Map(), deletes: new Map() })
 
@@ -28,7 +28,7 @@ export const emptyState = (): DocumentState => ({ stateVector: new Map(), delete
  */
 export function stateOf(updates: readonly Uint8Array[]): DocumentState {
   const state = emptyState()
-  for (const update of updates) include(state, validateUpdate(update, trusted))
+  for (const update of updates) include(state, validateUpdate(update, wholeDocument))
   return state
 }
 

@@ -1,0 +1,200 @@
+/**
+ * Watches over the entries of critical and other fields as updates come in: nobody writes in another's name, ends a conflict
+ * without the right to decide, or removes what still stands.
+ *
+ * It knows entries by their shape and by an index of those that stand, since Yjs does not say in the bytes where a struct lies.
+ * What it cannot check is what a person has really seen. The rules, each of which closes a way to forge:
+ *
+ * 1. An entry names its own dot, and its author is the one who pushes it. (Carried entries are logged as carried by whom.)
+ * 2. What it supersedes is known already, or stands in the same update: nothing is superseded ahead of its arrival.
+ * 3. An entry that stands is not deleted; decisions and what is kept with them never are.
+ * 4. With a guard file: in a critical field a decision needs the grant to decide, and a plain write never ends a conflict.
+ * 5. With a guard file: an arbitrated field is answered by nobody but the relay.
+ */
+import type { ErrorCode } from '@tidemark/base'
+import { type Access, parseDocumentName } from '@tidemark/protocol'
+import { canonicalJson, dotKey, type GuardFile, isDot, type KnownEntry, readEntry } from '@tidemark/schema'
+import { type DeleteSet, objectContents, type ValidUpdate } from '@tidemark/updates'
+import { anonymous } from './sign-in.ts'
+
+/** One entry that stands in a document. */
+interface Standing {
+  readonly field: string
+  /** What makes equal values one candidate. */
+  readonly value: string
+  readonly isKept: boolean
+  isSuperseded: boolean
+}
+
+/** The entries of one document: client → clock → entry. */
+export type GuardIndex = Map<number, Map<number, Standing>>
+
+export interface Refusal {
+  readonly code: ErrorCode
+  readonly detail: string
+}
+
+/** What comes in, reduced to what the document lacks. */
+export interface Guarded {
+  readonly document: string
+  readonly update: ValidUpdate
+  readonly deletes: DeleteSet
+  /** The document's clocks with this update. */
+  readonly clockOf: (client: number) => number
+  readonly principal: string
+  readonly access: Access
+  readonly kind: 'push' | 'carry'
+}
+
+export interface Guard {
+  /** Whether this document is watched over at all. */
+  watches(document: string): boolean
+  /** The index of a document whose state this is. */
+  index(state: ValidUpdate): GuardIndex
+  /** Null when nothing is wrong; the index then includes the update. */
+  judge(index: GuardIndex, guarded: Guarded): Refusal | null
+}
+
+/** @param file null watches every document by rules 1 to 3 alone. */
+export function createGuard(file: GuardFile | null): Guard {
+  return {
+    watches: (document) => file === null || typeRules(file, document) !== undefined,
+    index: (state) => {
+      const index: GuardIndex = new Map()
+      const entries = [...objectContents(state)].flatMap(({ client, clock, value }) => {
+        const entry = readEntry(value)
+        return entry === null ? [] : [{ client, clock, entry }]
+      })
+      for (const one of entries) stand(index, one)
+      for (const { entry } of entries) supersede(index, entry)
+      return index
+    },
+    judge: (index, guarded) => {
+      const entries: Placed[] = []
+      for (const { client, clock, value } of objectContents(guarded.update)) {
+        const shape = shapeOf(value)
+        if (shape === null) continue
+        const refusal = refuseShape(shape, client, clock, guarded)
+        if (refusal !== null) return refusal
+        const entry = readEntry(value)
+        if (entry !== null) entries.push({ client, clock, entry })
+      }
+      const rules = file === null ? undefined : typeRules(file, guarded.document)
+      for (const { entry } of entries) {
+        const refusal = refuseEntry(index, entry, rules, guarded)
+        if (refusal !== null) return refusal
+      }
+      const superseding = new Set(entries.flatMap(({ entry }) => entry.names))
+      const refusal = refuseDeletes(index, guarded.deletes, superseding)
+      if (refusal !== null) return refusal
+      for (const one of entries) stand(index, one)
+      for (const { entry } of entries) supersede(index, entry)
+      remove(index, guarded.deletes)
+      return null
+    },
+  }
+}
+
+interface Placed {
+  readonly client: number
+  readonly clock: number
+  readonly entry: KnownEntry
+}
+
+type Rules = GuardFile['entities'][string]
+
+function typeRules(file: GuardFile, document: string): Rules | undefined {
+  const type = parseDocumentName(document)?.type
+  return type !== undefined && Object.hasOwn(file.entities, type) ? file.entities[type] : undefined
+}
+
+const forbidden = (detail: string): Refusal => ({ code: 'relay/forbidden', detail })
+const invalid = (detail: string): Refusal => ({ code: 'relay/invalid', detail })
+
+/** What every entry has, also one of a build that is newer than this relay. */
+interface Shape {
+  readonly i: unknown
+  readonly by: unknown
+  readonly o: readonly unknown[]
+}
+
+function shapeOf(value: unknown): Shape | null {
+  const { i, f, o, by } = value as Record<string, unknown>
+  return typeof f === 'string' && Array.isArray(o) && i !== undefined ? { i, by, o } : null
+}
+
+function refuseShape({ i, by, o }: Shape, client: number, clock: number, { principal, kind, clockOf }: Guarded): Refusal | null {
+  const own = dotKey([client, clock])
+  if (!isDot(i) || dotKey(i) !== own) return invalid(`the entry at ${own} names another place as its own`)
+  const isSignedIn = principal !== anonymous.principal
+  if (kind === 'push' && isSignedIn && by !== principal) return forbidden(`the entry at ${own} is not by the user who pushes it`)
+  const unknown = o.find((dot) => !isDot(dot) || dot[1] >= clockOf(dot[0]))
+  return unknown === undefined ? null : invalid(`the entry at ${own} supersedes something that is not known`)
+}
+
+function refuseEntry(index: GuardIndex, entry: KnownEntry, rules: Rules | undefined, { access, kind }: Guarded): Refusal | null {
+  if (rules === undefined || kind === 'carry') return null
+  const { f, k, key } = entry
+  if (rules.arbitrated.includes(f) && (k === 'accept' || k === 'refuse'))
+    return forbidden(`the entry at ${key} answers what only the relay may`)
+  if (!rules.critical.includes(f)) return null
+  if (k === 'decide')
+    return access === 'decide' ? null : forbidden(`the entry at ${key} decides a conflict of ${f}, which this user may not`)
+  const values = new Set(entry.o.flatMap(([client, clock]) => valueThatStands(index, client, clock, f)))
+  return values.size > 1 ? invalid(`the entry at ${key} ends a conflict of ${f} without deciding it`) : null
+}
+
+function valueThatStands(index: GuardIndex, client: number, clock: number, field: string): string[] {
+  const standing = index.get(client)?.get(clock)
+  return standing === undefined || standing.isSuperseded || standing.field !== field ? [] : [standing.value]
+}
+
+function refuseDeletes(index: GuardIndex, deletes: DeleteSet, superseding: ReadonlySet<string>): Refusal | null {
+  for (const [client, clock, standing] of within(index, deletes)) {
+    const dot = dotKey([client, clock])
+    if (standing.isKept) return invalid(`the entry at ${dot} is kept for good, and would be deleted`)
+    if (!standing.isSuperseded && !superseding.has(dot)) return invalid(`the entry at ${dot} still stands, and would be deleted`)
+  }
+  return null
+}
+
+/** The indexed entries that lie in deleted ranges. */
+function* within(index: GuardIndex, deletes: DeleteSet): Generator<[client: number, clock: number, standing: Standing], void> {
+  for (const [client, ranges] of deletes) {
+    const own = index.get(client)
+    if (own === undefined) continue
+    for (const [clock, standing] of own) if (isWithin(ranges, clock)) yield [client, clock, standing]
+  }
+}
+
+/** Ranges lie one behind the other, in rising order. */
+function isWithin(ranges: readonly number[], clock: number): boolean {
+  let low = 0
+  let high = ranges.length / 2
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((ranges[middle * 2 + 1] as number) <= clock) low = middle + 1
+    else high = middle
+  }
+  return low < ranges.length / 2 && (ranges[low * 2] as number) <= clock
+}
+
+function remove(index: GuardIndex, deletes: DeleteSet): void {
+  for (const [client, clock] of [...within(index, deletes)]) index.get(client)?.delete(clock)
+}
+
+const keptKinds: ReadonlySet<string> = new Set(['decide', 'withdraw', 'delete', 'restore'])
+
+function stand(index: GuardIndex, { client, clock, entry }: Placed): void {
+  const own = index.get(client) ?? new Map<number, Standing>()
+  index.set(client, own)
+  const value = entry.v === undefined ? '' : canonicalJson(entry.v)
+  own.set(clock, { field: entry.f, value, isKept: keptKinds.has(entry.k), isSuperseded: false })
+}
+
+function supersede(index: GuardIndex, { o }: KnownEntry): void {
+  for (const [client, clock] of o) {
+    const standing = index.get(client)?.get(clock)
+    if (standing !== undefined) standing.isSuperseded = true
+  }
+}
