@@ -19,7 +19,6 @@ async function serve({ port, host, data, app, signIn, origins, guard }: ServeOpt
   const files = app === null ? {} : { onRequest: serveApp(app) }
   const authorize = signIn === null ? {} : { authorize: jwtSignIn(signIn) }
   const allowed = origins === null ? {} : { allowedOrigins: origins }
-  if (guard === null) logger.warn('no guard file: decisions, and plain writes that end a conflict, are not checked')
   const watched = guard === null ? {} : { guardFile: guard }
   const ports = { clock: systemClock, random: systemRandom, logger }
   const log = await openSqliteLog({ directory: data, ...ports, onDeath: fail })
@@ -46,6 +45,7 @@ async function serve({ port, host, data, app, signIn, origins, guard }: ServeOpt
     process.once('SIGINT', stop)
     process.stdout.write(`${JSON.stringify({ url: server.url, pid: process.pid })}\n`)
     logger.info({ url: server.url, data, signIn: signIn === null ? 'none' : 'jwt' }, 'listening')
+    if (guard === null) logger.warn('no guard file: decisions, and plain writes that end a conflict, are not checked')
   } catch (error) {
     await log.close()
     throw error

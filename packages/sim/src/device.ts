@@ -12,7 +12,7 @@ import { type Dice, seededDice } from './dice.ts'
 import { epochMs, Life } from './life.ts'
 import type { Connect, Network } from './network.ts'
 import type { FaultName } from './profile.ts'
-import { spaceName } from './relay-host.ts'
+import { spaceName, userOf } from './relay-host.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -120,7 +120,7 @@ export class Device {
     trace.note(time.nowMs, `${life.name} opens`)
     openSpace({
       name: spaceName,
-      user: { id: `user-${this.name}` },
+      user: { id: userOf(this.name) },
       entities,
       store: this.disk.open(life, (store) => ports.store?.(store, life.name) ?? store),
       relay: { url: 'ws://relay.sim', ...this.#tokens(life) },

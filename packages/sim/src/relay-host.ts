@@ -52,6 +52,9 @@ export interface RelayHostOptions {
   readonly bit: (fault: FaultName) => void
 }
 
+/** Who works on a device, as the space and the relay know that person. */
+export const userOf = (device: string): string => `user-${device}`
+
 export const spaceName = 'sim'
 
 /** The document that a stock client dials; null for Tidemark's own path. */
@@ -107,14 +110,14 @@ export class RelayHost {
   setReadOnly(device: string, isReadOnly: boolean, atOnce = false): void {
     if (isReadOnly) this.#readers.add(device)
     else this.#readers.delete(device)
-    if (atOnce) this.#relay?.recheck(device)
+    if (atOnce) this.#relay?.recheck(userOf(device))
   }
 
   /** Whether the device's person may come in at all; holds at once, also for connections that are open. */
   setSignedOut(device: string, isSignedOut: boolean): void {
     if (isSignedOut) this.#signedOut.add(device)
     else this.#signedOut.delete(device)
-    this.#relay?.recheck(device)
+    this.#relay?.recheck(userOf(device))
   }
 
   isReadOnly(device: string): boolean {
@@ -134,7 +137,7 @@ export class RelayHost {
       const expiresAtMs = token === '' ? null : Number(token)
       if (this.#signedOut.has(device)) throw new TidemarkError('relay/signed-out', `${device} is signed out`)
       if (expiresAtMs !== null && expiresAtMs <= clock.now()) throw new TidemarkError('relay/signed-out', 'the token has expired')
-      return { principal: device, grants: [{ prefix: '', access: this.#readers.has(device) ? 'read' : 'decide' }], expiresAtMs }
+      return { principal: userOf(device), grants: [{ prefix: '', access: this.#readers.has(device) ? 'read' : 'decide' }], expiresAtMs }
     }
     const relay = createRelay({ log, clock, random: seededDice(seed, life.name), limits, authorize })
     this.#life = life

@@ -4,7 +4,8 @@
  * Invariants
  * 1. `closed` is called once, and nothing after it.
  * 2. A message that cannot be read ends the connection as malformed; there is exactly one catch.
- * 3. Silence for `wireLimits.silenceMs` ends the connection, so that a half-open line is noticed.
+ * 3. Nothing is asked of the relay before it has answered `hello`.
+ * 4. Silence for `wireLimits.silenceMs` ends the connection, so that a half-open line is noticed.
  */
 import { type Clock, TidemarkError, toTidemarkError } from '@tidemark/base'
 import {
@@ -38,6 +39,8 @@ export class Connection {
   #cancelSilence: () => void = () => {}
   #cancelPing: () => void = () => {}
   #isClosed = false
+  /** Whether the relay has said anything: before its welcome it takes nothing but `hello`. */
+  #isWelcomed = false
   maxFrameBytes: number = wireLimits.maxFrameBytes
 
   constructor(connect: Connect, url: string, clock: Clock, handlers: ConnectionHandlers) {
@@ -64,7 +67,7 @@ export class Connection {
   /** Asks for a sign of life, and ends the connection when none comes soon. */
   probe(): void {
     if (this.#isClosed) return
-    this.send([{ type: 'ping' }])
+    if (this.#isWelcomed) this.send([{ type: 'ping' }])
     this.#heard(probeMs)
   }
 
@@ -84,6 +87,7 @@ export class Connection {
   #receive(bytes: Uint8Array): void {
     if (this.#isClosed) return
     this.#heard(wireLimits.silenceMs)
+    this.#isWelcomed = true
     try {
       for (const message of this.#decoder.decode(bytes)) {
         if (message.type === 'names') for (const [number, name] of message.names) this.#names.set(number, name)
@@ -102,7 +106,7 @@ export class Connection {
 
   #ping(): void {
     this.#cancelPing = this.#clock.schedule(wireLimits.heartbeatMs, () => {
-      this.send([{ type: 'ping' }])
+      if (this.#isWelcomed) this.send([{ type: 'ping' }])
       this.#ping()
       this.#handlers.beat()
     })
