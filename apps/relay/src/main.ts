@@ -15,7 +15,7 @@ import { signToken } from './token.ts'
 
 const logger = pino({}, destination({ fd: 2, sync: true }))
 
-async function serve({ port, host, data, app, signIn, origins, guard }: ServeOptions): Promise<void> {
+async function serve({ port, host, data, app, signIn, origins, guard, metrics }: ServeOptions): Promise<void> {
   const files = app === null ? {} : { onRequest: serveApp(app) }
   const authorize = signIn === null ? {} : { authorize: jwtSignIn(signIn) }
   const allowed = origins === null ? {} : { allowedOrigins: origins }
@@ -33,6 +33,7 @@ async function serve({ port, host, data, app, signIn, origins, guard }: ServeOpt
       ...authorize,
       ...allowed,
       ...watched,
+      metrics,
     })
     const stop = (signal: string): void => {
       logger.info({ signal }, 'stopping')

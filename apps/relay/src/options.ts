@@ -20,6 +20,7 @@ export interface ServeOptions {
   readonly signIn: SignInOptions
   /** The app's critical and arbitrated fields; null when it was not given. */
   readonly guard: GuardFile | null
+  readonly metrics: boolean
   /** Origins of pages that may connect; null for any. */
   readonly origins: readonly string[] | null
 }
@@ -47,6 +48,7 @@ export const help = `tidemark-relay: durable relay for Tidemark and stock y-webs
     --allow-anonymous      instead: whoever can connect may read, write and decide
     --allow-origin O       a page that may connect, like https://app.example; may be repeated (any)
     --guard F              watch over critical fields by the guard file F, as guardFile([…]) gives it, in JSON
+    --metrics              answer GET /metrics, for Prometheus
     --serve DIR            also serve the built web app in DIR on the same port
   token                    print a token signed by the secret, for trying things out
     --user U               whom it is for
@@ -73,6 +75,7 @@ export function readCommand(args: readonly string[], environment: Environment = 
     app: values.serve ?? null,
     signIn: readSignIn(values, environment),
     origins: values['allow-origin'] ?? null,
+    metrics: values.metrics ?? false,
     guard: values.guard === undefined ? null : readGuard(values.guard),
   }
 }
@@ -158,6 +161,7 @@ function parse(args: readonly string[]) {
         'allow-anonymous': { type: 'boolean' },
         'allow-origin': { type: 'string', multiple: true },
         guard: { type: 'string' },
+        metrics: { type: 'boolean' },
         serve: { type: 'string' },
         user: { type: 'string' },
         grant: { type: 'string', multiple: true },

@@ -28,6 +28,7 @@ describe('the command line', () => {
       signIn: null,
       origins: null,
       guard: null,
+      metrics: false,
     }
     expect(readCommand(['--allow-anonymous'])).toEqual(expected)
     expect(readCommand(['serve', '--allow-anonymous', '--port', '0', '--host', '::', '--data', 'd', '--serve', 'dist'])).toEqual({

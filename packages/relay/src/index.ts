@@ -15,6 +15,7 @@ export type {
 } from './log.ts'
 export type { RelayLogger } from './logger.ts'
 export { createMemoryDisk, createMemoryLog, type MemoryDisk, type MemoryLogOptions } from './memory-log.ts'
+export type { RelayMeter } from './metering.ts'
 export { protocolPath } from './paths.ts'
 export { type ConnectionInfo, createRelay, type Relay, type RelayFigures, type RelayOptions } from './relay.ts'
 export { createRelayServer, type RelayServer, type RelayServerOptions, serverLimits } from './server.ts'

@@ -12,6 +12,7 @@ import { createHub } from './hub.ts'
 import { defaultRelayBounds, type RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
+import { meteredAcceptor, meteredConnection, meteredLog, type RelayMeter } from './metering.ts'
 import { Principals } from './principals.ts'
 import { createSession, type Session, type SessionContext } from './session.ts'
 import { type Authorize, anonymous } from './sign-in.ts'
@@ -27,6 +28,8 @@ export interface RelayOptions {
   readonly logger?: RelayLogger
   /** Signs connections in; everyone is `anonymous` when left out. */
   readonly authorize?: Authorize
+  /** Counts what it does. */
+  readonly meter?: RelayMeter
   /** What `guardFile` of the schema package gives for the app's entities; without it every document is watched by the rules that need none. */
   readonly guardFile?: GuardFile
 }
@@ -48,6 +51,10 @@ export interface RelayFigures {
   readonly hotDocuments: number
   /** Bytes of updates that wait for their commit. */
   readonly queuedBytes: number
+  /** Places that the reader furthest behind is behind the head of its space. */
+  readonly feedLag: number
+  /** Readers further behind than one page. */
+  readonly slowReaders: number
 }
 
 export interface Relay {
@@ -69,10 +76,13 @@ export function createRelay(options: RelayOptions): Relay {
 class LocalRelay implements Relay {
   readonly #context: SessionContext
   readonly #sessions = new Set<Session>()
-  readonly #figures: () => Omit<RelayFigures, 'sessions'>
+  readonly #figures: () => Pick<RelayFigures, 'openSpaces' | 'hotDocuments' | 'queuedBytes'>
+  readonly #meter: RelayMeter | null
   #closing: Promise<void> | null = null
 
-  constructor({ log, clock, random, limits, logger = silentLogger, authorize = () => anonymous, guardFile }: RelayOptions) {
+  constructor({ log: bare, clock, random, limits, logger = silentLogger, authorize = () => anonymous, guardFile, meter }: RelayOptions) {
+    this.#meter = meter ?? null
+    const log = meter === undefined ? bare : meteredLog(bare, meter, clock)
     const bounds: RelayBounds = { ...defaultRelayBounds, ...limits }
     const hub = createHub(log, bounds)
     const guard = createGuard(guardFile ?? null)
@@ -86,7 +96,8 @@ class LocalRelay implements Relay {
         hub.failed(spaces, error)
       },
     })
-    const acceptor = createAcceptor({ states, queue, bounds, guard, log })
+    const plain = createAcceptor({ states, queue, bounds, guard, log })
+    const acceptor = meter === undefined ? plain : meteredAcceptor(plain, meter)
     const comeBackMs = (): number => Math.round(bounds.restartMinMs + fraction(random) * bounds.restartSpreadMs)
     const principals = new Principals(clock, bounds)
     this.#context = { hub, log, acceptor, clock, bounds, logger, authorize, principals, comeBackMs }
@@ -94,15 +105,18 @@ class LocalRelay implements Relay {
   }
 
   get figures(): RelayFigures {
-    return { sessions: this.#sessions.size, ...this.#figures() }
+    const lags = [...this.#sessions].map(({ lag }) => lag)
+    const { maxPageItems } = this.#context.bounds
+    const feedLag = lags.reduce((most, lag) => Math.max(most, lag), 0)
+    return { sessions: lags.length, ...this.#figures(), feedLag, slowReaders: lags.filter((lag) => lag > maxPageItems).length }
   }
 
   connect(socket: Socket, info: ConnectionInfo = {}): SocketHandlers {
-    return this.#take((onEnd) => createSession(this.#context, socket, info, onEnd))
+    return this.#take(socket, (counted, onEnd) => createSession(this.#context, counted, info, onEnd))
   }
 
   connectStock(socket: Socket, target: StockTarget, info: ConnectionInfo = {}): SocketHandlers {
-    return this.#take((onEnd) => createStockSession(this.#context, socket, target, info, onEnd))
+    return this.#take(socket, (counted, onEnd) => createStockSession(this.#context, counted, target, info, onEnd))
   }
 
   recheck(principal?: string): void {
@@ -114,7 +128,12 @@ class LocalRelay implements Relay {
     return this.#closing
   }
 
-  #take(create: (onEnd: () => void) => Session): SocketHandlers {
+  #take(socket: Socket, create: (socket: Socket, onEnd: () => void) => Session): SocketHandlers {
+    const open = (counted: Socket): SocketHandlers => this.#open((onEnd) => create(counted, onEnd))
+    return this.#meter === null ? open(socket) : meteredConnection(socket, this.#meter, open)
+  }
+
+  #open(create: (onEnd: () => void) => Session): SocketHandlers {
     const session = create(() => this.#sessions.delete(session))
     this.#sessions.add(session)
     if (this.#closing !== null) this.#endAsBusy(session)

@@ -13,6 +13,7 @@ import { TidemarkError } from '@tidemark/base'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { defaultRelayBounds, type RelayBounds } from './limits.ts'
 import { silentLogger } from './logger.ts'
+import { createMetrics, type RelayMetrics } from './metrics.ts'
 import { readUpgradePath, type UpgradePath } from './paths.ts'
 import { createRelay, type Relay, type RelayOptions } from './relay.ts'
 import { serveSocket } from './ws-socket.ts'
@@ -26,6 +27,8 @@ export interface RelayServerOptions extends RelayOptions {
   readonly version?: string
   /** Origins of pages that may connect, like `https://app.example`; any when left out. Programs send none and may always. */
   readonly allowedOrigins?: readonly string[]
+  /** Answers `GET /metrics`: keep it from the outside by what stands in front. */
+  readonly metrics?: boolean
   readonly maxConnections?: number
   readonly maxConnectionsPerAddress?: number
   /** Answers HTTP requests that are not the relay's own. */
@@ -67,13 +70,16 @@ class NetworkServer implements RelayServer {
   readonly #http: Server
   readonly #tidemark: WebSocketServer
   readonly #stock: WebSocketServer
+  readonly #metrics: RelayMetrics | null
   readonly #byAddress = new Map<string, number>()
   #connections = 0
   #closing: Promise<void> | null = null
 
   constructor(options: RelayServerOptions) {
     this.#options = options
-    this.relay = createRelay(options)
+    this.#metrics = options.metrics === true ? createMetrics() : null
+    this.relay = createRelay(this.#metrics === null ? options : { ...options, meter: this.#metrics.meter })
+    this.#metrics?.watch(() => this.relay.figures)
     const bounds: RelayBounds = { ...defaultRelayBounds, ...options.limits }
     const { maxFrameBytes, maxUpdateBytes } = bounds.announced
     const shared = { noServer: true, perMessageDeflate: false, clientTracking: false } as const
@@ -119,8 +125,22 @@ class NetworkServer implements RelayServer {
     const { onRequest, version = '' } = this.#options
     if (request.url === '/healthz') {
       answer(response, this.#closing === null ? 200 : 503, { ok: this.#closing === null, version })
-    } else if (onRequest !== undefined) onRequest(request, response)
+    } else if (request.url === '/readyz') {
+      const isReady = this.#closing === null && this.port !== 0
+      answer(response, isReady ? 200 : 503, { ok: isReady })
+    } else if (request.url === '/metrics' && this.#metrics !== null) void this.#tellMetrics(response, this.#metrics)
+    else if (onRequest !== undefined) onRequest(request, response)
     else answer(response, 404, { ok: false })
+  }
+
+  async #tellMetrics(response: ServerResponse, metrics: RelayMetrics): Promise<void> {
+    try {
+      const text = await metrics.text()
+      response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(text)
+    } catch (error) {
+      this.#options.logger?.error({ err: error }, 'the metrics could not be told')
+      answer(response, 500, { ok: false })
+    }
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -61,6 +61,8 @@ export interface Session {
   readonly handlers: SocketHandlers
   /** Whom it acts for; null before that is known. */
   readonly principal: string | null
+  /** Places that it is behind the head of its space. */
+  readonly lag: number
   /** Asks again what its sign-in is worth. */
   recheck(): void
   /** Says goodbye and closes. */
@@ -118,6 +120,11 @@ class TidemarkSession implements Session, Member {
 
   get principal(): string | null {
     return this.#permit?.principal ?? null
+  }
+
+  get lag(): number {
+    const position = this.#feed?.position
+    return position === undefined ? 0 : Math.max(0, (this.#space?.head ?? 0) - (position.mode === 'live' ? position.seq : position.from))
   }
 
   recheck(): void {

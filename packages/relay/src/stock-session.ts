@@ -92,6 +92,10 @@ class StockSession implements Session, Member, AwarenessMember {
     return this.#permit?.principal ?? null
   }
 
+  get lag(): number {
+    return this.#seq === null ? 0 : Math.max(0, (this.#space?.head ?? 0) - this.#seq)
+  }
+
   recheck(): void {
     this.#keeper?.renew()
   }

@@ -5,7 +5,7 @@ import { type ClientMessage, encodeClientMessages } from '@tidemark/protocol'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createMemoryLog, createRelayServer, type RelayServer, type RelayServerOptions } from '../src/index.ts'
 import { dial, speak } from './network.ts'
-import { textUpdate, WireClient } from './wire-client.ts'
+import { connect, textUpdate, WireClient } from './wire-client.ts'
 
 const servers: RelayServer[] = []
 
@@ -168,4 +168,43 @@ describe('the relay on a port', () => {
     await new Promise<void>((resolve) => again.listen(server.port, '127.0.0.1', resolve))
     again.close()
   })
+})
+
+test('its metrics tell what it took, refused and holds, and only where they are asked for', async () => {
+  const log = createMemoryLog({ random: systemRandom })
+  const server = await createRelayServer({
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    port: 0,
+    metrics: true,
+    limits: { maxDocumentBytes: 300 },
+  })
+  const text = async (): Promise<string> => (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text()
+  const ada = connect(server.relay)
+  await ada.welcomed()
+  const taken = ada.push('note/1', textUpdate('hello', 1))
+  const refused = ada.push('note/1', textUpdate('x'.repeat(400), 2))
+  await ada.until(() => ada.isAcked(taken) && ada.refused.has(refused))
+  const told = await text()
+  for (const line of [
+    'tidemark_sessions 1',
+    'tidemark_updates_total 1',
+    'tidemark_refusals_total{code="relay/too-large"} 1',
+    'tidemark_commit_seconds_count 1',
+    'tidemark_hot_documents 1',
+    'tidemark_slow_readers 0',
+  ])
+    expect(told.split('\n')).toContain(line)
+  expect(told).toMatch(/nodejs_eventloop_lag_seconds/)
+  expect((await fetch(`http://127.0.0.1:${server.port}/readyz`)).status).toBe(200)
+  await server.close()
+  const plain = await createRelayServer({
+    log: createMemoryLog({ random: systemRandom }),
+    clock: systemClock,
+    random: systemRandom,
+    port: 0,
+  })
+  expect((await fetch(`http://127.0.0.1:${plain.port}/metrics`)).status).toBe(404)
+  await plain.close()
 })
