@@ -8,4 +8,35 @@
  */
 import type { PlantedBug } from './planted.ts'
 
-export const othersBugs: readonly PlantedBug[] = []
+export const othersBugs: readonly PlantedBug[] = [
+  {
+    name: 'what is known already counts as durable, though it is still on its way to the disk',
+    faults: ['slow-log', 'cut', 'relay-kill', 'log-crash'],
+    oracle: null,
+    source: {
+      file: 'packages/relay/src/acceptor.ts',
+      find: "if (cut.type === 'known') return whenDurable(hot, space.head)",
+      replace: "if (cut.type === 'known') return Promise.resolve({ type: 'committed', seq: space.head })",
+    },
+  },
+  {
+    name: 'a catch-up that was broken off goes on one document too late',
+    faults: ['cut', 'offline', 'small-limits'],
+    oracle: null,
+    source: {
+      file: 'packages/relay/src/start.ts',
+      find: "const position: Position = common === to ? { mode: 'catch-up', from, to, last }",
+      replace: "const position: Position = common === to ? { mode: 'catch-up', from, to, last: last + 1 }",
+    },
+  },
+  {
+    name: 'a replica does not go back to where a restored relay parted from it',
+    faults: ['restore'],
+    oracle: null,
+    source: {
+      file: 'packages/client/src/sync/replica.ts',
+      find: 'const seq = cursor === null ? welcome.common : Math.min(welcome.common, cursor.seq)',
+      replace: 'const seq = cursor === null ? welcome.common : cursor.seq',
+    },
+  },
+]
