@@ -38,7 +38,7 @@ const shrinkable = plantedBugs.filter(
 test.each(shrinkable.map((bug) => [bug.name, bug] as const))(
   'a failing seed is shrunk to 15 steps or fewer: %s',
   async (_name, bug: PlantedBug) => {
-    for (let seed = 1; seed <= 10; seed++) {
+    for (let seed = 1; seed <= 40; seed++) {
       const options = { seed, faults: bug.faults, replicas: 3 }
       const { failures, steps } = await simulate({ ...options, steps: 60, ...bug.plant?.() })
       const oracle = failures[0]?.oracle

@@ -35,7 +35,7 @@ const careless: Attach = (doc, options) => {
       const entries = doc.getArray(entriesName)
       for (const [f, v] of Object.entries(patch)) {
         const i = [doc.clientID, Y.getState(doc.store, doc.clientID)]
-        entries.push([{ i, f, v, o: [], by: 'app', t: doc.clientID, k: 'set', s: 1 }])
+        entries.push([{ i, f, v, o: [], by: options?.user ?? '', t: doc.clientID, k: 'set', s: 1 }])
       }
     },
   })

@@ -5,6 +5,7 @@ import type { PlantedBug } from './planted.ts'
 const rare: ReadonlySet<string> = new Set([
   'a pruned field forgets its decisions',
   'a restore does not count beside a deletion',
+  'a tab that takes the lead does not look for what it missed',
   'a decision names only the first value that it rejects',
 ])
 
@@ -52,7 +53,7 @@ export const sourceBugs: readonly PlantedBug[] = [
   inSource(
     'a common place in the log counts for more than it is',
     ['restore', 'relay-kill', 'offline'],
-    'P2 nothing is lost',
+    'P6 everything settles',
     'client/src/sync/replica.ts',
     'carryAfter: cursor === null ? null : welcome.common',
     'carryAfter: cursor === null ? null : cursor.seq',
@@ -79,7 +80,7 @@ export const sourceBugs: readonly PlantedBug[] = [
     'P4 no value is lost silently',
     'schema/src/writing.ts',
     'const o = own === undefined ? shown.heads : distinct([...shown.heads, own.i])',
-    'const o = distinct([...shown.heads, ...heads.map((head) => head.i), ...(own === undefined ? [] : [own.i])])',
+    'const o = distinct([...shown.heads, ...over.heads(name).map((head) => head.i), ...(own === undefined ? [] : [own.i])])',
   ),
   inSource(
     'a decision names only the first value that it rejects',

@@ -21,12 +21,23 @@ export const othersBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a catch-up that was broken off goes on one document too late',
+    isRare: true,
     faults: ['cut', 'offline', 'small-limits'],
     oracle: null,
     source: {
       file: 'packages/relay/src/start.ts',
       find: "const position: Position = common === to ? { mode: 'catch-up', from, to, last }",
       replace: "const position: Position = common === to ? { mode: 'catch-up', from, to, last: last + 1 }",
+    },
+  },
+  {
+    name: 'what waits behind a failed commit is forgotten',
+    faults: ['log-fails', 'slow-log'],
+    oracle: null,
+    source: {
+      file: 'packages/relay/src/commit-queue.ts',
+      find: 'const failed = [...batch, ...later]',
+      replace: 'const failed = [...batch]',
     },
   },
   {
