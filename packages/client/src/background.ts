@@ -11,6 +11,7 @@ import * as Y from 'yjs'
 import type { Compactor } from './compactor.ts'
 import { applyStored, withoutDamage } from './damage.ts'
 import type { Documents } from './documents.ts'
+import type { OpenDocument } from './open-document.ts'
 import type { RowAt } from './tabs.ts'
 
 export interface BackgroundOptions {
@@ -123,7 +124,7 @@ export class Background {
       if (bytes === undefined && document === undefined) continue
       if (bytes === undefined) this.#fromMemory.set(name, document?.known ?? 0)
       else if (document !== undefined && document.known < bytes.record.revision) documents.reload(document)
-      const row = bytes === undefined ? (document?.row() ?? null) : await this.#project(bytes)
+      const row = bytes === undefined ? rowOf(document) : await this.#project(bytes)
       if (row === null) this.#unknown.add(name)
       else rows.push({ ...row, name, reflects: bytes?.record.revision ?? document?.known ?? 0 })
     }
@@ -164,10 +165,17 @@ export class Background {
     } finally {
       doc.destroy()
     }
-    let row: Row | null = null
-    guarded(() => {
-      row = this.#options.project(name, doc)
-    })
-    return row
+    return guardedRow(() => this.#options.project(name, doc))
   }
+}
+
+const rowOf = (document: OpenDocument | undefined): Row | null => (document === undefined ? null : guardedRow(() => document.row()))
+
+/** A projection that throws leaves its own row behind, and no other. */
+function guardedRow(project: () => Row | null): Row | null {
+  let row: Row | null = null
+  guarded(() => {
+    row = project()
+  })
+  return row
 }

@@ -13,7 +13,9 @@ import { toTidemarkError } from '@tidemark/base'
 import {
   type Acknowledged,
   type Batch,
+  type DocRecord,
   type FoldWrite,
+  isLongLog,
   isPendingUpdate,
   type LocalStore,
   type StoredDocument,
@@ -48,8 +50,8 @@ export interface CompactorOptions {
 
 export class Compactor {
   readonly #options: CompactorOptions
-  /** How long a document's log was when there was nothing to do about it, so that it is not read again and again. */
-  readonly #left = new Map<string, number>()
+  /** Documents whose log was long when there was nothing to do about it, as they were, so that they are not read again and again. */
+  readonly #left = new Map<string, DocRecord>()
   readonly #closing = new AbortController()
 
   constructor(options: CompactorOptions) {
@@ -92,8 +94,8 @@ export class Compactor {
     if (this.#left.size === 0 || names.length === 0) return names
     const known = await store.load(names.filter((name) => this.#left.has(name)))
     return names.filter((name) => {
-      const before = this.#left.get(name)
-      return before === undefined || (known.get(name)?.record.logUpdates ?? 0) >= before + compactionLimits.settledUpdates
+      const [before, now] = [this.#left.get(name), known.get(name)?.record]
+      return before === undefined || (now !== undefined && hasGrown(before, now))
     })
   }
 
@@ -109,11 +111,11 @@ export class Compactor {
     await this.#options.store.commit(batch)
     // What is long even so is pending.
     const after = (await this.#options.store.load([name])).get(name)
-    if (after !== undefined) this.#leave(after)
+    if (after !== undefined && isLongLog(after.record)) this.#leave(after)
   }
 
   #leave({ record }: StoredDocument): void {
-    this.#left.set(record.name, record.logUpdates)
+    this.#left.set(record.name, record)
   }
 
   /** What to commit; null when there is nothing to do yet, or the document waits for something that is not here. */
@@ -125,6 +127,10 @@ export class Compactor {
     }
   }
 }
+
+/** Whether so much came to a log that was left as it was that there may be something to do by now. */
+const hasGrown = (before: DocRecord, now: DocRecord): boolean =>
+  now.logUpdates >= before.logUpdates + compactionLimits.settledUpdates || now.logBytes >= before.logBytes + compactionLimits.settledBytes
 
 /** The commit that makes a stored document shorter; null when none would. */
 export function compaction(stored: StoredDocument, hasRelay: boolean): Batch | null {

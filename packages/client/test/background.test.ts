@@ -146,3 +146,35 @@ test('[P5] rows that are behind are projected in slices: those on the screen fir
   expect(await store.rowsBehind(99)).toEqual([])
   await store.close()
 })
+
+test('[P3] an open document whose projection throws leaves its own row behind, and no other', async () => {
+  const clock = systemClock
+  const store = await memoryStore()({ space: 'acme', user: 'ann' })
+  for (const [i, id] of ['sound', 'broken'].entries()) {
+    const doc = new Y.Doc({ guid: `report/${id}` })
+    Report.initialise(doc, { title: id }, { user: 'bob' })
+    const bytes = Y.encodeStateAsUpdate(doc)
+    await store.commit({ updates: [{ name: `report/${id}`, writer: 'w', n: i + 1, bytes, origin: 'remote' }] })
+  }
+  const project = (): never => {
+    throw new Error('injected')
+  }
+  const documents = new Documents({ store, clock, random: systemRandom, save: () => Promise.reject(new Error('unused')), project })
+  await documents.open('report/broken')
+  const compactor = new Compactor({ store, locks: { hold: (_name, held) => void held() }, lock: 'l', hasRelay: true, idle: async () => {} })
+  const refreshed = Promise.withResolvers<void>()
+  const background = new Background({
+    store,
+    clock,
+    documents,
+    compactor,
+    onScreen: () => [],
+    project: (name, doc) => ({ type: 'report', id: name.slice(7), value: Report.row(doc) as never }),
+    refreshed: (rows) => rows.some(({ row }) => row.id === 'sound') && refreshed.resolve(),
+  })
+  background.wake(0)
+  await refreshed.promise
+  background.close()
+  expect(await store.rowsBehind(9)).toEqual(['report/broken'])
+  await store.close()
+})

@@ -171,3 +171,17 @@ test('one tab compacts at a time, and one that closes meanwhile gives up waiting
   await waiting[0]?.()
   expect((await stored(store)).updates).toHaveLength(600)
 })
+
+test('[P5] a log that grows by bytes is compacted each time, not only the first', async () => {
+  const { store, compactor } = await open()
+  const doc = new Y.Doc({ guid: name })
+  const updates: StoredUpdate[] = []
+  doc.on('update', (bytes: Uint8Array) => updates.push({ name, writer: 'w', n: updates.length + 1, origin: 'remote', bytes }))
+  for (let round = 0; round < 3; round++) {
+    // Each takes the place of the one before, so that the state stays small.
+    for (let i = 0; i < 4; i++) doc.getMap('m').set('picture', String(i).repeat(60_000))
+    await commitAll(store, updates.slice(-4))
+    await compactor.run()
+    expect((await stored(store)).record).toMatchObject({ logUpdates: 0, snapshotRevision: round + 1 })
+  }
+})
