@@ -41,6 +41,17 @@ export function findDamage({ record, snapshot, updates }: StoredDocument): Quara
   return damage
 }
 
+/** The document without the parts that cannot be read; nothing is stored. */
+export function intact(stored: StoredDocument): StoredDocument {
+  const parts = new Set(findDamage(stored).map(({ part }) => JSON.stringify(part)))
+  const isIntact = (part: QuarantineWrite['part']): boolean => !parts.has(JSON.stringify(part))
+  return {
+    ...stored,
+    snapshot: isIntact({ snapshotRevision: stored.record.snapshotRevision }) ? stored.snapshot : null,
+    updates: stored.updates.filter(({ writer, n }) => isIntact({ writer, n })),
+  }
+}
+
 /** Quarantines what cannot be read of the document and gives what is left; null when nothing of it is damaged by itself. */
 export async function withoutDamage(store: LocalStore, stored: StoredDocument): Promise<StoredDocument | null> {
   const quarantine = findDamage(stored)

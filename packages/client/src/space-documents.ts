@@ -7,8 +7,9 @@
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { isDocumentName } from '@tidemark/protocol'
 import { isPendingUpdate, type LocalStore, type StoredDocument, type StoredUpdate } from '@tidemark/store'
-import { mergeGrouped, stateAsV1, validateUpdate } from '@tidemark/updates'
+import { emptyUpdate, mergeGrouped, stateAsV1, validateUpdate } from '@tidemark/updates'
 import * as Y from 'yjs'
+import { intact } from './damage.ts'
 import type { Documents } from './documents.ts'
 import type { OpenDocument } from './open-document.ts'
 import type { StoredDocuments } from './stored.ts'
@@ -70,8 +71,8 @@ export function createSpaceDocuments({ store, documents, nextKey, adopted, check
     async read(names) {
       checkOpen()
       const { value, problem } = await attempt(() => store.load(names), new Map<string, StoredDocument>())
-      const found = [...new Set(names)].flatMap((name) => bytesOf(name, value.get(name), documents.get(name)) ?? [])
-      return { documents: found, problem }
+      const found = [...new Set(names)].map((name) => readable(name, value.get(name), documents.get(name)))
+      return { documents: found.flatMap(({ bytes }) => bytes ?? []), problem: problem ?? found.find((one) => one.problem)?.problem ?? null }
     },
     async adopt(adoptees) {
       checkOpen()
@@ -94,6 +95,17 @@ async function attempt<T>(read: () => Promise<T>, instead: T): Promise<{ value: 
   }
 }
 
+/** One damaged record holds back nothing else: what can be read is given, and the problem names the document that lacks a part. */
+function readable(name: string, stored: StoredDocument | undefined, open: OpenDocument | undefined) {
+  try {
+    return { bytes: bytesOf(name, stored, open), problem: null }
+  } catch (cause) {
+    const problem = new TidemarkError('updates/invalid', `a damaged part of ${name} was left out`, { cause })
+    return { bytes: stored === undefined ? null : bytesOf(name, intact(stored), open), problem }
+  }
+}
+
+/** Null also for what was only announced, so that nobody takes an empty document for one that is there. */
 function bytesOf(name: string, stored: StoredDocument | undefined, open: OpenDocument | undefined): DocumentBytes | null {
   if (stored === undefined && open === undefined) return null
   const { snapshot, updates, record } = stored ?? { snapshot: null, updates: [], record: null }
@@ -101,6 +113,8 @@ function bytesOf(name: string, stored: StoredDocument | undefined, open: OpenDoc
   const isUnsaved = open !== undefined && open.unsaved > 0
   const inMemory =
     isUnsaved || stored === undefined ? Y.encodeStateAsUpdate((open as OpenDocument).doc, Y.encodeStateVectorFromUpdate(kept)) : null
+  const isNothing = inMemory === null && kept.length === emptyUpdate.length
+  if (isNothing) return null
   const waiting = record === null ? [] : updates.filter(isPendingUpdate(record)).map(({ bytes }) => bytes)
   if (isUnsaved && inMemory !== null) waiting.push(inMemory)
   return {

@@ -2,8 +2,9 @@ import { TidemarkError } from '@tidemark/base'
 import { type MemoryFaults, memoryStore } from '@tidemark/store'
 import { writeArchive } from '@tidemark/store/archive'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
 import { exportSpace, importSpace } from '../src/archive/index.ts'
-import type { Space } from '../src/index.ts'
+import type { Platform, Space } from '../src/index.ts'
 import { Stage } from './stage.ts'
 import { confirmed, live, Report, until } from './world.ts'
 
@@ -126,6 +127,66 @@ describe('an archive of a space', () => {
     const badName = writeArchive({ space: 'acme', user: 'eve', createdMs: 0 }, documents([['', Uint8Array.of(0, 0)]]))
     await expect(importSpace(ann, badName)).rejects.toMatchObject({ code: 'protocol/name' })
     expect((await ann.documents.list()).names).toEqual([])
+  })
+
+  test('[P7] has all that can be read where a part is damaged, and says which document lacks it', async () => {
+    const ann = stage.device('ann')
+    const filled = await memoryStore({ database: ann.database })({ space: 'acme', user: 'ann' })
+    const doc = new Y.Doc({ guid: 'report/a' })
+    Report.initialise(doc, { title: 'Roof' }, { user: 'ann' })
+    await filled.commit({
+      updates: [
+        { name: 'report/a', writer: 'x', n: 1, bytes: Y.encodeStateAsUpdate(doc), origin: 'local' },
+        { name: 'report/a', writer: 'x', n: 2, bytes: Uint8Array.of(1, 5, 3), origin: 'local' },
+      ],
+      rows: [{ type: 'report', id: 'a', name: 'report/a', reflects: 0, value: { title: 'Roof' } }],
+    })
+    const space = await ann.tab({ paused: true })
+    await (await space.create(Report, { title: 'Wall' })).created.saved
+    const archive = await bytesOf(exportSpace(space))
+    const other = await stage.device('bob').tab({ paused: true })
+    expect(await importSpace(other, streamOf(archive))).toMatchObject({ documents: 2, problem: expect.stringContaining('report/a') })
+    await listed(other, ['Roof', 'Wall'])
+  })
+
+  test('leaves out what was announced and is not here', async () => {
+    const ann = stage.device('ann')
+    const filled = await memoryStore({ database: ann.database })({ space: 'acme', user: 'ann' })
+    await filled.commit({ docs: [{ name: 'report/announced', behind: 7 }] })
+    const space = await ann.tab({ paused: true })
+    await space.create(Report, { title: 'Here' })
+    const other = await stage.device('bob').tab({ paused: true })
+    expect(await importSpace(other, exportSpace(space))).toMatchObject({ documents: 1, problem: null })
+    expect((await other.documents.list()).names).not.toContain('report/announced')
+  })
+
+  test('[P1] that is taken in while an earlier one is on its way to the relay follows it', async () => {
+    let answers: (() => void)[] | null = null
+    const platform: Partial<Platform> = {
+      connect: (url, handlers) =>
+        stage.network.connect(url, {
+          ...handlers,
+          message: (bytes) => void (answers === null ? handlers.message(bytes) : answers.push(() => handlers.message(bytes))),
+        }),
+    }
+    const ann = await stage.browserTab(stage.device('ann'), { platform })
+    await live(ann)
+    const doc = new Y.Doc({ guid: 'report/a' })
+    Report.initialise(doc, { title: 'Roof' }, { user: 'ann' })
+    answers = []
+    const held = answers
+    await ann.documents.adopt([{ name: 'report/a', update: Y.encodeStateAsUpdate(doc) }])
+    await expect.poll(() => held.length).toBeGreaterThan(0)
+    doc.getText('later').insert(0, 'too')
+    await ann.documents.adopt([{ name: 'report/a', update: Y.encodeStateAsUpdate(doc) }])
+    answers = null
+    for (const answer of held) answer()
+    await confirmed(ann)
+    const bob = await stage.device('bob').tab()
+    await listed(bob, ['Roof'])
+    const arrived = new Y.Doc()
+    for (const { state } of (await bob.documents.read(['report/a'])).documents) Y.applyUpdate(arrived, state)
+    expect(arrived.getText('later').toString()).toBe('too')
   })
 
   test('that is no archive says so, and how far it got', async () => {

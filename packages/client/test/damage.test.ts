@@ -2,7 +2,7 @@ import { createMemoryDatabase, memoryStore, type StoredUpdate } from '@tidemark/
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { openSpace } from '../src/index.ts'
-import { Report, until } from './world.ts'
+import { confirmed, Device, Network, Report, until } from './world.ts'
 
 /** Yjs throws at the end of the transaction that applies it, and the document never tells of a change again. */
 const wedging = Uint8Array.from([0x01, 0x01, 0x05, 0x05, 0x00, 0x01, 0x01, 0x01, 0x74, 0x00, 0x00])
@@ -78,4 +78,30 @@ test('[P1] an app whose update listener throws stops neither saving nor syncing,
   const again = await openSpace({ name: 'acme', user: { id: 'ann' }, entities: [Report], store })
   expect((await again.open(Report, report.id)).shared.notes.toString()).toBe('secondfirst')
   await again.close()
+})
+
+test.each([
+  ['to be pushed', false],
+  ['to be carried', true],
+])('[P1] a document %s that is damaged holds back no other, and what is left of it is sent', async (_, carry) => {
+  const network = new Network()
+  const device = new Device(network, 'ann')
+  const filled = await memoryStore({ database: device.database })({ space: 'acme', user: 'ann' })
+  const local = (n: number, bytes: Uint8Array): StoredUpdate => ({ ...remote(n, bytes), origin: 'local' })
+  await filled.commit({
+    updates: [local(1, bytesOf('Roof')), local(2, cutOff)],
+    rows: [{ type: 'report', id: 'a', name: 'report/a', reflects: 0, value: { title: 'Roof' } }],
+    docs: [{ name: 'report/a', carry }],
+  })
+  const ann = await device.tab()
+  const wall = await ann.create(Report, { title: 'Wall' })
+  await wall.created.confirmed
+  await confirmed(ann)
+  const bob = await new Device(network, 'bob').tab()
+  const query = bob.query(Report)
+  await until(query, (rows) => rows.length === 2)
+  expect(query.rows.map(({ value }) => value.title).sort()).toEqual(['Roof', 'Wall'])
+  expect(await filled.quarantined()).toMatchObject([{ name: 'report/a', part: { writer: 'x', n: 2 }, bytes: cutOff }])
+  await bob.close()
+  await ann.close()
 })

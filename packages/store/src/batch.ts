@@ -9,6 +9,8 @@ export interface DocPatch {
   readonly name: string
   readonly lastSeq?: number
   readonly carry?: boolean
+  /** With `carry: false`, the revision that was carried: what was marked at a later one stays marked. */
+  readonly carried?: number
   readonly problem?: string | null
   /** The relay announced a change at this seq without sending it. Travels with the cursor that passes it. */
   readonly behind?: number

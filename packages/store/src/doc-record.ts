@@ -8,7 +8,8 @@
  * 2. An acknowledgement lowers the mark of the writer it names, up to the number it names, and no other.
  * 3. `lastSeq` never falls, except with the mark that says that the relay lost what came after.
  * 4. `rowRevision` equals `revision` only when the row's projection included everything stored before.
- * 5. `behind` falls to 0 only with the whole state as of a seq that is not below it.
+ * 5. What was marked to be carried after the state that was carried is to be carried still.
+ * 6. `behind` falls to 0 only with the whole state as of a seq that is not below it.
  */
 import type { Acknowledged, DocPatch } from './batch.ts'
 import { lowered, type PendingMark, type PendingUpdate, raised, sizeOf } from './pending.ts'
@@ -38,6 +39,7 @@ export const newRecord = (name: string): DocRecord => ({
   lastSeq: 0,
   behind: 0,
   carry: false,
+  carryRevision: 0,
   branch: 0,
   attempts: 0,
   problem: null,
@@ -114,14 +116,16 @@ function withAcknowledged(
 
 const since = (pending: PendingMark, sinceMs: number | null): number | null => (Object.keys(pending).length === 0 ? null : sinceMs)
 
-function withPatch(record: DocRecord, { lastSeq, carry, problem, behind, state, attempted }: DocPatch): DocRecord {
+function withPatch(record: DocRecord, { lastSeq, carry, carried, problem, behind, state, attempted }: DocPatch): DocRecord {
   // What the relay lost it cannot be asked for: behind falls with the seq that it still has.
   const announced = carry === true && lastSeq !== undefined ? Math.min(record.behind, Math.max(1, lastSeq)) : record.behind
   const newest = Math.max(announced, behind ?? 0)
+  const isCarriedInPart = carry === false && carried !== undefined && carried < record.carryRevision
   return {
     ...record,
     lastSeq: lastSeq === undefined ? record.lastSeq : carry === true ? lastSeq : Math.max(record.lastSeq, lastSeq),
-    carry: carry ?? record.carry,
+    carry: isCarriedInPart ? record.carry : (carry ?? record.carry),
+    carryRevision: carry === true ? record.revision : record.carryRevision,
     problem: problem === undefined ? record.problem : problem,
     behind: state !== undefined && state >= newest ? 0 : newest,
     attempts: record.attempts + (attempted === true ? 1 : 0),

@@ -57,6 +57,8 @@ export interface DocRecord {
   readonly behind: number
   /** The relay lost something of this document: all of it is to be carried back. */
   readonly carry: boolean
+  /** The revision at which that was last said; 0 when it never was. */
+  readonly carryRevision: number
   /** Rises by 1 with each fork: what was made on an older branch is kept aside with the refused change. */
   readonly branch: number
   /** Pushes that failed since something of it was acknowledged. */

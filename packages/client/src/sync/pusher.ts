@@ -9,12 +9,15 @@ import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tid
 import type { Ack, ClientMessage, Refuse, RelayLimits } from '@tidemark/protocol'
 import type { Acknowledged, DocPatch, LocalStore, PendingDocument, StoredDocument } from '@tidemark/store'
 import { mergeGrouped, stateAsV1 } from '@tidemark/updates'
+import { withoutDamage } from '../damage.ts'
 import type { NamedChange } from './receiver.ts'
 
 interface InFlight {
   readonly kind: 'push' | 'carry'
   readonly name: string
   readonly update: Uint8Array
+  /** Of the document that it was made of. */
+  readonly revision: number
   /** What an acknowledgement clears. */
   readonly marks: readonly { readonly writer: string; readonly upTo: number }[]
 }
@@ -82,7 +85,9 @@ export class Pusher {
     const acknowledged = done.flatMap(([, one]) => one.marks.map((mark) => ({ name: one.name, seq: ack.seq, ...mark })))
     const docs = done.map(
       ([, one]): DocPatch =>
-        one.kind === 'carry' ? { name: one.name, carry: false, problem: null, lastSeq: ack.seq } : { name: one.name, lastSeq: ack.seq },
+        one.kind === 'carry'
+          ? { name: one.name, carry: false, carried: one.revision, problem: null, lastSeq: ack.seq }
+          : { name: one.name, lastSeq: ack.seq },
     )
     this.#settle(done, async () => {
       await this.#options.store.commit({ acknowledged, docs })
@@ -154,7 +159,14 @@ export class Pusher {
     const documents = toCarry.length > 0 ? await store.load(toCarry) : new Map<string, StoredDocument>()
     const pushable = await this.#pushable(room)
     if (this.#isClosed) return
-    const next = [...[...documents.values()].map(carryOf), ...pushable.map(pushOf)].slice(0, room)
+    const carries = await this.#built('carry', [...documents.values()], carryOf)
+    const pushes = await this.#built(
+      'push',
+      pushable.map((one) => ({ ...one, snapshot: null })),
+      pushOf,
+    )
+    const next = [...carries, ...pushes].slice(0, room)
+    if (this.#isClosed) return
     const messages: ClientMessage[] = []
     for (const one of next) {
       if (one.update.length > this.#options.limits.maxUpdateBytes) await this.#refuseHere(one, 'relay/too-large')
@@ -162,6 +174,31 @@ export class Pusher {
     }
     if (messages.length > 0 && !this.#isClosed) this.#options.send(messages)
     if (next.length === room) this.#isAskedAgain = true
+  }
+
+  /** What can be sent; a document that cannot be merged is taken care of by itself, and stops no other. */
+  async #built(
+    kind: InFlight['kind'],
+    documents: readonly StoredDocument[],
+    build: (stored: StoredDocument) => InFlight,
+  ): Promise<InFlight[]> {
+    const built: InFlight[] = []
+    for (const stored of documents) {
+      try {
+        built.push(build(stored))
+      } catch (cause) {
+        await this.#damaged(kind, stored, cause)
+      }
+    }
+    return built
+  }
+
+  /** Its damage is quarantined, and what is left looked at again; what cannot be told apart is reported. */
+  async #damaged(kind: InFlight['kind'], stored: StoredDocument, cause: unknown): Promise<void> {
+    const { name } = stored.record
+    const rest = await withoutDamage(this.#options.store, stored)
+    if (rest !== null) this.#isAskedAgain = true
+    else await this.#refused({ kind, name }, new TidemarkError('updates/invalid', `what is stored of ${name} cannot be merged`, { cause }))
   }
 
   /** Up to `room` documents to push, oldest first; those that are refused or under way do not take the place of others. */
@@ -189,7 +226,7 @@ export class Pusher {
   }
 
   /** What may not be carried now stays to be carried: no one else may have what the relay lost. */
-  async #refused(one: InFlight, error: TidemarkError): Promise<void> {
+  async #refused(one: Pick<InFlight, 'kind' | 'name'>, error: TidemarkError): Promise<void> {
     if (one.kind === 'carry') this.#uncarried.add(one.name)
     await this.#options.store.commit({ docs: [{ name: one.name, problem: error.code }] })
     this.#options.refused(one.name, error)
@@ -198,17 +235,18 @@ export class Pusher {
 
 const isPushable = (one: PendingDocument): boolean => one.record.problem === null && !one.record.carry && one.updates.length > 0
 
-function pushOf({ record, updates }: PendingDocument): InFlight {
+function pushOf({ record, updates }: StoredDocument): InFlight {
   const upTo = new Map<string, number>()
   for (const { writer, n } of updates) upTo.set(writer, Math.max(n, upTo.get(writer) ?? 0))
   const marks = [...upTo].map(([writer, n]) => ({ writer, upTo: n }))
-  return { kind: 'push', name: record.name, update: mergeGrouped(updates.map((update) => update.bytes)), marks }
+  return { kind: 'push', name: record.name, revision: record.revision, update: mergeGrouped(updates.map((update) => update.bytes)), marks }
 }
 
 function carryOf({ record, snapshot, updates }: StoredDocument): InFlight {
   const all = updates.map((update) => update.bytes)
   const marks = Object.entries(record.pending).map(([writer, range]) => ({ writer, upTo: range.to }))
-  return { kind: 'carry', name: record.name, update: mergeGrouped(snapshot === null ? all : [stateAsV1(snapshot), ...all]), marks }
+  const update = mergeGrouped(snapshot === null ? all : [stateAsV1(snapshot), ...all])
+  return { kind: 'carry', name: record.name, revision: record.revision, update, marks }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
