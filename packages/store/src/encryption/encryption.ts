@@ -10,7 +10,7 @@ import type { Encryption } from '../encryption-port.ts'
 import { type Connection, createConnection } from '../idb-connection.ts'
 import { resultOf, toStoreError } from '../idb-request.ts'
 import { cookieMarker, type EvictionMarker, forgetMark } from '../origin-storage.ts'
-import { idbCabinet } from './idb-cabinet.ts'
+import { eraseKeys, idbCabinet } from './idb-cabinet.ts'
 import { encryptionLimits, type KeyCabinet, type KeyRecord, type KeySource } from './key-record.ts'
 import { type KeyRing, keyOfPassphrase, newDeviceSource, newKeyRecord, newPassphraseSource, openKeyRing, rewrapped } from './key-ring.ts'
 import type { NonceLimits } from './nonce-budget.ts'
@@ -164,7 +164,7 @@ export async function rotateKey(place: SealedPlace, encryption: Encryption): Pro
  * @throws {TidemarkError} `store/blocked` when another tab holds the database: it goes when that tab does, and is unreadable now.
  */
 export async function eraseSealed(place: SealedPlace): Promise<void> {
-  await withDatabase(place, async (connection) => void (await idbCabinet(connection).change(() => null)))
+  await withDatabase(place, eraseKeys)
   const name = await sealedDatabaseName(place.databaseName ?? 'tidemark', place)
   await new Promise<void>((resolve, reject) => {
     const request = indexedDB.deleteDatabase(name)

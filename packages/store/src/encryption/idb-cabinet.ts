@@ -27,6 +27,11 @@ export function idbCabinet(connection: Connection): KeyCabinet {
   }
 }
 
+/** Removes the record without reading it: what is damaged, or of a newer build, can be erased too. */
+export async function eraseKeys(connection: Connection): Promise<void> {
+  await connection.run('readwrite', async (transaction) => void transaction.objectStore('state').delete(keysKey), 'strict')
+}
+
 async function readRecord(transaction: IDBTransaction): Promise<KeyRecord | null> {
   const row = await resultOf<StateRow | undefined>(transaction.objectStore('state').get(keysKey))
   return row === undefined ? null : checkKeyRecord(row.value as unknown as KeyRecord)

@@ -216,6 +216,20 @@ describe('a sealed database', () => {
   })
 })
 
+test('a sealed database whose record of keys is damaged can be erased', async () => {
+  const databaseName = newDatabaseName()
+  const store = await open(databaseName)
+  await filled(store)
+  await store.close()
+  await raw(databaseName, async (handle) => {
+    const state = handle.transaction('state', 'readwrite').objectStore('state')
+    await request(state.put({ key: 'keys', value: { version: 1, epochs: [] }, epoch: 1 }))
+  })
+  await expect(open(databaseName)).rejects.toEqual(rejection('store/key-lost'))
+  await eraseSealed({ ...where, databaseName })
+  expect(await pendingOf(await open(databaseName))).toBe('')
+})
+
 describe('the key of a sealed database', () => {
   test('is rotated under open tabs: all go on, nothing is lost, and the old one goes when nothing needs it', async () => {
     const databaseName = newDatabaseName()
