@@ -22,6 +22,8 @@ export interface Encryption {
 /** The keys of one database in one tab. */
 export interface Seals {
   readonly codec: Codec
+  /** The same with the keys of this moment, whatever becomes of them: what is read after it was taken opens with them, or is newer. */
+  pinned(): Codec
   /** Takes the keys that are current now. @throws {TidemarkError} `store/locked` when this tab cannot open them. */
   refresh(): Promise<void>
   /** A slice of housekeeping: resealing after a rotation, folding rows. Whether there is more. */

@@ -260,7 +260,8 @@ class IndexedDbStore implements LocalStore {
 
   async #read<T>(body: (reader: Reader) => Promise<T>): Promise<T> {
     this.#assertOpen()
-    return await this.#withKeys(() => body(this.#reader))
+    // A rotation that ends while a read is decoded must not make sound records look damaged.
+    return await this.#withKeys(async () => body(this.#seals === null ? this.#reader : { ...this.#reader, codec: this.#seals.pinned() }))
   }
 
   /** Runs `body`, and once more with the keys of the moment when those at hand turn out to be of the past. */

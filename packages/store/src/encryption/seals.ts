@@ -8,6 +8,7 @@
  */
 import { TidemarkError } from '@tidemark/base'
 import type { Seals } from '../encryption-port.ts'
+import type { Codec } from '../idb-codec.ts'
 import type { Connection } from '../idb-connection.ts'
 import { currentEpoch, encryptionLimits, type KeyCabinet, type KeyRecord } from './key-record.ts'
 import { type KeyRing, newEpoch, openKeyRing } from './key-ring.ts'
@@ -46,6 +47,11 @@ export class KeySeals implements Seals {
     this.#budget = new NonceBudget({ cabinet, limits })
     this.#ring = ring
     this.#sealer = this.#sealerOf(ring)
+  }
+
+  pinned(): Codec {
+    const sealer = this.#current()
+    return sealedCodec(() => sealer)
   }
 
   refresh(): Promise<void> {

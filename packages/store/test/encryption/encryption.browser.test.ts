@@ -252,6 +252,36 @@ describe('the key of a sealed database', () => {
       expect(await seen(store)).toEqual({ ...before, pending: await pendingOf(one) })
   })
 
+  test('[P1] that goes while another tab decodes what it read makes no sound record look damaged', async () => {
+    const databaseName = newDatabaseName()
+    const store = await open(databaseName)
+    await store.commit({ updates: [local('a', 'w', 1), local('b', 'w', 2)] })
+    const [leader, other] = [await open(databaseName), await open(databaseName)]
+    const { sign } = SubtleCrypto.prototype
+    onTestFinished(() => {
+      SubtleCrypto.prototype.sign = sign
+    })
+    const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    // Names are opened first, and ask for a signature; the bodies after them.
+    SubtleCrypto.prototype.sign = async function (this: SubtleCrypto, ...asked: Parameters<typeof sign>) {
+      held.resolve()
+      await released.promise
+      return await sign.apply(this, asked)
+    } as typeof sign
+    const reading = other.pending(9)
+    await held.promise
+    SubtleCrypto.prototype.sign = sign
+    await rotateKey({ ...where, databaseName }, cheap())
+    while ((await epochs(databaseName)).length > 1) await leader.tidy?.()
+    await other.commit({ updates: [local('c', 'y', 1)] })
+    released.resolve()
+    expect((await reading).map(({ updates }) => updates.length)).toEqual([1, 1])
+    await other.commit({})
+    expect(await leader.quarantined()).toEqual([])
+    expect(await pendingOf(leader)).toBe(await pendingOf(other))
+    expect(numbers((await leader.load(['a'])).get('a'))).toBe('w1')
+  })
+
   test('is rotated by itself when it was used as often as it may be', async () => {
     const databaseName = newDatabaseName()
     const encryption = passphrase({ passphrase: 'x', iterations: 10_000, limits: { maxUses: 8, reservedUses: 4 } })
