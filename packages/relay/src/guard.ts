@@ -7,7 +7,7 @@
  *
  * 1. An entry names its own dot, and its author is the one who pushes it. (Carried entries are logged as carried by whom.)
  * 2. What it supersedes is known already, or stands in the same update: nothing is superseded ahead of its arrival.
- * 3. An entry that stands is not deleted; decisions and what is kept with them never are.
+ * 3. An entry that stands is not deleted by a push; decisions and what is kept with them are by nothing.
  * 4. With a guard file: in a critical field a decision needs the grant to decide, and a plain write never ends a conflict.
  * 5. With a guard file: an arbitrated field is answered by nobody but the relay.
  */
@@ -85,7 +85,7 @@ export function createGuard(file: GuardFile | null): Guard {
         if (refusal !== null) return refusal
       }
       const superseding = new Set(entries.flatMap(({ entry }) => entry.names))
-      const refusal = refuseDeletes(index, guarded.deletes, superseding)
+      const refusal = refuseDeletes(index, guarded, superseding)
       if (refusal !== null) return refusal
       for (const one of entries) stand(index, one)
       for (const { entry } of entries) supersede(index, entry)
@@ -149,11 +149,13 @@ function valueThatStands(index: GuardIndex, client: number, clock: number, field
   return standing === undefined || standing.isSuperseded || standing.field !== field ? [] : [standing.value]
 }
 
-function refuseDeletes(index: GuardIndex, deletes: DeleteSet, superseding: ReadonlySet<string>): Refusal | null {
+/** What a carried entry had superseded may be pruned already, so that nothing tells of it any more: only what is kept for good is sure to be there. */
+function refuseDeletes(index: GuardIndex, { deletes, kind }: Guarded, superseding: ReadonlySet<string>): Refusal | null {
   for (const [client, clock, standing] of within(index, deletes)) {
     const dot = dotKey([client, clock])
     if (standing.isKept) return invalid(`the entry at ${dot} is kept for good, and would be deleted`)
-    if (!standing.isSuperseded && !superseding.has(dot)) return invalid(`the entry at ${dot} still stands, and would be deleted`)
+    if (kind === 'push' && !standing.isSuperseded && !superseding.has(dot))
+      return invalid(`the entry at ${dot} still stands, and would be deleted`)
   }
   return null
 }

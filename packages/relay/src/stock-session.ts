@@ -230,7 +230,7 @@ class StockSession implements Session, Member, AwarenessMember {
         this.#request(message.stateVector.slice())
         break
       case 'update':
-        this.#offer(space, message.update)
+        this.#offer(space, message.update, message.isAnswer ? 'carry' : 'push')
         break
       case 'awareness':
         space.rooms.update(document, this, message.entries)
@@ -242,7 +242,8 @@ class StockSession implements Session, Member, AwarenessMember {
     }
   }
 
-  #offer(space: Space, update: Uint8Array): void {
+  /** What answers the relay's step 1 is handed on, also what others wrote and a restored relay lost; so it claims no client id. */
+  #offer(space: Space, update: Uint8Array, kind: 'push' | 'carry'): void {
     const { acceptor, bounds } = this.#context
     this.#inFlightBytes += update.length
     if (this.#inFlightBytes > bounds.maxSessionQueuedBytes + bounds.announced.maxUpdateBytes) {
@@ -254,7 +255,7 @@ class StockSession implements Session, Member, AwarenessMember {
     if (this.#pacer.waiting >= maxWaiting) throw new TidemarkError('relay/busy', 'too much waits its turn')
     const costs = [...this.#rates.update(update.length), ...(this.#sharedRates?.update(update.length) ?? [])]
     this.#pacer.run(costs, () => {
-      void acceptor.accept({ space, document, update, kind: 'push', grant, author: this }).then((outcome) => {
+      void acceptor.accept({ space, document, update, kind, grant, author: this }).then((outcome) => {
         this.#inFlightBytes -= update.length
         if (!this.#isClosed) this.#guard(() => this.#settled(outcome))
       })

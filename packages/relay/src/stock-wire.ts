@@ -12,7 +12,8 @@ import type { AwarenessEntry } from './awareness-rooms.ts'
 
 export type StockMessage =
   | { readonly type: 'step1'; readonly stateVector: Uint8Array }
-  | { readonly type: 'update'; readonly update: Uint8Array }
+  /** `isAnswer`: a step 2, which holds whatever the relay lacks, whoever wrote it. */
+  | { readonly type: 'update'; readonly update: Uint8Array; readonly isAnswer: boolean }
   | { readonly type: 'awareness'; readonly entries: readonly AwarenessEntry[] }
   | { readonly type: 'query-awareness' }
   /** Of a type that this relay does not know; stepped over. */
@@ -36,7 +37,7 @@ function read(decoder: decoding.Decoder, maxAwarenessBytes: number): StockMessag
       const type = decoding.readVarUint(decoder)
       const body = readSized(decoder)
       if (type === syncTypes.step1) return { type: 'step1', stateVector: body }
-      if (type === syncTypes.step2 || type === syncTypes.update) return { type: 'update', update: body }
+      if (type === syncTypes.step2 || type === syncTypes.update) return { type: 'update', update: body, isAnswer: type === syncTypes.step2 }
       return { type: 'unknown' }
     }
     case messageTypes.awareness: {

@@ -18,6 +18,8 @@ test.each([
   [22, ['restore', 'read-only'], 2, 150, 'a document that is never carried back because the relay once refused it'],
   [1, ['short-tokens'], 5, 60, 'a commit for each renewal of a sign-in that changes nothing'],
   [144, 'all', 5, 300, 'a sign-in that ends because the clock of its device was set back'],
+  [5145, 'all', 5, 300, 'a user whose client id a stock client claimed by handing it on to a restored relay'],
+  [5264, 'all', 5, 300, 'a carried document refused because what superseded a pruned entry is pruned too'],
 ] as const)(
   'seed %i, %s, %i replicas, %i steps: no more %s',
   async (seed, faults, replicas, steps, _what) => {
