@@ -24,7 +24,7 @@ const stepsAtMost = 120
 /** Waits of the client are this much shorter here. */
 const hurry = 50
 /** How long a mended world may take to agree; far longer than any wait, so that only what is stuck gets there. */
-const patienceMs = 3_000
+const patienceMs = 15_000
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 

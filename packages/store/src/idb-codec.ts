@@ -22,6 +22,7 @@
 import { TidemarkError } from '@tidemark/base'
 import type { Batch, Committed } from './batch.ts'
 import type { RefusedUpdate } from './batch-plan.ts'
+import { canonicalJson } from './canonical-json.ts'
 import { type EncodedBatch, encodePlain } from './encoded.ts'
 import { type DocRow, keyOfValue, type PageRow, type RowRow, type SnapshotRow, type StateRow } from './idb-layout.ts'
 import type { Json, QuarantinedRecord, Row, Snapshot, StoredUpdate } from './stored.ts'
@@ -74,7 +75,10 @@ export const plainCodec: Codec = {
   },
   quarantined: (row) => row,
   value: ({ key, value }) => [keyOfValue(key) ?? key, value as Json],
-  cursor: ({ value }) => value as Json,
+  cursor: ({ value, tag }) => {
+    if (tag !== canonicalJson(value as Json)) throw new Error('the cursor is not the one that it is known by')
+    return value as Json
+  },
 }
 
 function expectBytes(bytes: unknown, what: string): void {

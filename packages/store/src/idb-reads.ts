@@ -34,6 +34,8 @@ export interface Reader {
   damaged(damage: QuarantineWrite): void
   /** The rows of a page can be had again from the documents. */
   damagedPage(page: PageRow, reason: string): void
+  /** Where it cannot be read the replica begins anew. */
+  damagedCursor(row: StateRow, reason: string): void
 }
 
 /** Most ranges that one `load` reads, in three requests each. */
@@ -246,7 +248,11 @@ export async function readState(reader: Reader): Promise<{ cursor: Json; values:
     reader.codec.value,
     () => undefined, // reason: a value that cannot be read is as good as one that was never stored; its owner makes it anew
   )
-  return { cursor: cursor === undefined ? null : await reader.codec.cursor(cursor), values: Object.fromEntries(values) }
+  // Without a cursor everything is caught up from the start; what is here already is not stored twice.
+  const [position = null] = await decodeAll(cursor === undefined ? [] : [cursor], reader.codec.cursor, (row, reason) =>
+    reader.damagedCursor(row, reason),
+  )
+  return { cursor: position, values: Object.fromEntries(values) }
 }
 
 export async function readRefused(reader: Reader): Promise<readonly RefusedUpdate[]> {

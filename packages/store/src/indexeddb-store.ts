@@ -10,8 +10,8 @@ import { type EncodedBatch, encodePlain } from './encoded.ts'
 import type { Encryption, Seals } from './encryption-port.ts'
 import { type Awaitable, type Codec, plainCodec } from './idb-codec.ts'
 import { type Connection, createConnection, type Durability } from './idb-connection.ts'
-import { databaseNameOf, type PageRow, pendingBytesKey } from './idb-layout.ts'
-import { dropPage } from './idb-pages.ts'
+import { databaseNameOf, pendingBytesKey } from './idb-layout.ts'
+import { dropCursor, dropPage } from './idb-pages.ts'
 import {
   type Reader,
   readChangedAfter,
@@ -169,7 +169,9 @@ class IndexedDbStore implements LocalStore {
       codec: this.#codec,
       run: (body) => this.#connection.run('readonly', body),
       damaged: (damage) => this.#quarantine(damage),
-      damagedPage: (page, reason) => this.#dropPage(page, reason),
+      damagedPage: (page, reason) =>
+        this.#repair(JSON.stringify([page.type, page.number]), (transaction) => dropPage(transaction, page, reason, Date.now())),
+      damagedCursor: (row, reason) => this.#repair('cursor', (transaction) => dropCursor(transaction, row, reason, Date.now())),
     }
   }
 
@@ -275,13 +277,12 @@ class IndexedDbStore implements LocalStore {
     }
   }
 
-  /** Takes a damaged page out; its rows are projected anew from their documents. */
-  #dropPage(page: PageRow, reason: string): void {
-    const id = JSON.stringify([page.type, page.number])
+  /** Takes what does not open out of the way, once; until that is stored, each read leaves it out again. */
+  #repair(id: string, repair: (transaction: IDBTransaction) => Promise<void>): void {
     if (this.#repairing.has(id) || this.#closing !== null) return
     this.#repairing.add(id)
     const done = (): void => void this.#repairing.delete(id)
-    this.#connection.run('readwrite', (transaction) => dropPage(transaction, page, reason, Date.now())).then(done, done)
+    this.#connection.run('readwrite', repair).then(done, done)
   }
 
   /** Takes what could not be read out of the way; until that is stored, each read leaves it out again. */

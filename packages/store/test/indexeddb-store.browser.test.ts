@@ -28,7 +28,7 @@ function indexedDbHarness(): StoreHarness {
 }
 
 localStoreContract('indexeddb', indexedDbHarness, { runs: 12 })
-localStoreContract('indexeddb strict', () => ({ ...indexedDbHarness(), open: strictly(newDatabaseName()) }), { runs: 3, faults: false })
+localStoreContract('indexeddb strict', () => ({ ...indexedDbHarness(), open: strictly(newDatabaseName()) }), { runs: 3 })
 
 function strictly(databaseName: string): StoreHarness['open'] {
   return ({ clock, ...where }) => indexedDbStore({ databaseName, clock, durability: 'strict' })(where)

@@ -21,20 +21,10 @@ interface Run {
 }
 
 let current: Run | null = null
-let isFaulty = true
-
-/** Declares scenarios that run once, as they are: for a variant of an adapter that fails like the other. */
-export function withoutFaults(declare: () => void): void {
-  isFaulty = false
-  declare()
-  isFaulty = true
-}
 
 export function scenario(title: string, body: () => Promise<void>): void {
-  const withFaults = isFaulty
   test(title, async () => {
     await runOnce(null, body)
-    if (!withFaults) return
     let writes = 1
     while ((await runOnce(writes, body)) && writes < maxFaults) writes++
     // Long scenarios are not cut off at their first writes.

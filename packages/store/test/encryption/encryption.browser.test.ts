@@ -27,7 +27,7 @@ function sealedHarness(): StoreHarness {
   }
 }
 
-localStoreContract('indexeddb sealed', sealedHarness, { runs: 6, faults: false })
+localStoreContract('indexeddb sealed', sealedHarness, { runs: 6 })
 
 /** All that stands in the database, names of databases too, as text: strings as they are, bytes as Latin-1 and as UTF-8. */
 const everything = (databaseName: string): Promise<string> =>

@@ -77,3 +77,24 @@ describe('folded rows', () => {
     expect(await store.quarantined()).toHaveLength(1)
   })
 })
+
+test.each([
+  ['sealed', undefined],
+  ['in the clear', {}],
+] as const)(
+  'a damaged cursor, %s, keeps no space from opening: everything is caught up again, and the next cursor is taken',
+  async (_, options) => {
+    const databaseName = newDatabaseName()
+    const store = await open(databaseName, options)
+    await store.commit({ cursor: { follows: null, next: { seq: 7 } }, state: { replica: 'r' } })
+    await raw(databaseName, async (handle) => {
+      const state = handle.transaction('state', 'readwrite').objectStore('state')
+      const row = (await request(state.get('cursor'))) as { value: Uint8Array | object }
+      await request(state.put({ ...row, value: row.value instanceof Uint8Array ? row.value.slice(0, -1) : { seq: 8 } }))
+    })
+    expect(await store.state()).toEqual({ cursor: null, values: { replica: 'r' } })
+    await expect.poll(async () => (await store.quarantined()).length).toBe(1)
+    await store.commit({ cursor: { follows: null, next: { seq: 1 } } })
+    expect((await store.state()).cursor).toEqual({ seq: 1 })
+  },
+)
