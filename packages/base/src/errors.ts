@@ -79,6 +79,10 @@ export const errors = {
     'Ask the operator for more room; the change stays on this device.',
   ),
   'relay/invalid': stop('The relay found the change invalid.', 'Export it and report it; it stays on this device.'),
+  'relay/purged': stop(
+    'This document was erased for good, everywhere.',
+    'Export what this device still has of it; it can only come back under another name.',
+  ),
   'relay/incomplete': stop('The relay lacks what this change builds on.', 'The client hands on the whole document by itself.'),
   'relay/log-failed': retry('The relay could not store the change.', 'It is tried again by itself; the operator sees the reason.'),
   'relay/limit': retry('The relay has as many connections as it takes.', 'It is tried again by itself.'),

@@ -33,5 +33,6 @@ export const closeCodes = {
   notFound: 4404,
   timeout: 4408,
   version: 4409,
+  gone: 4410,
   tooLarge: 4413,
 } as const

@@ -9,7 +9,7 @@
  * 3. After a failed commit the document's state is forgotten, and the space serves nobody until it has a
  *    new incarnation.
  */
-import { type ErrorCode, type TidemarkError, toTidemarkError } from '@tidemark/base'
+import { type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
 import { type Access, isDocumentName } from '@tidemark/protocol'
 import { advanceState, type Cut, cutUpdate, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
 import type { CommitQueue } from './commit-queue.ts'
@@ -30,11 +30,14 @@ export interface Offer {
   readonly space: Space
   readonly document: string
   readonly update: Uint8Array
-  readonly kind: LogEntry['kind']
+  readonly kind: 'push' | 'carry'
   readonly grant: Grant
   /** The session that brings it. */
   readonly author: object
 }
+
+/** What is to be erased, and who says so. */
+export type PurgeOrder = Pick<Offer, 'space' | 'document' | 'author'> & { readonly principal: string }
 
 /** What became of an offer. */
 export type Outcome =
@@ -48,7 +51,9 @@ export interface Acceptor {
   readonly openBytes: number
   /** Never rejects. Offers of one document are taken in the order of these calls. */
   accept(offer: Offer): Promise<Outcome>
-  /** What the relay has of a document, in Yjs's encoding; it includes what is still on its way to the log. */
+  /** Erases a document for good, behind everything that was offered before; never rejects. */
+  purge(order: PurgeOrder): Promise<Outcome>
+  /** What the relay has of a document, in Yjs's encoding; it includes what is still on its way to the log. @throws {TidemarkError} `relay/purged`. */
   stateVector(space: string, document: string): Promise<Uint8Array>
   /** Refuses whatever comes from now on as busy; resolves when all earlier offers have their outcome. */
   close(): Promise<void>
@@ -96,8 +101,21 @@ class DocumentAcceptor implements Acceptor {
     return outcome
   }
 
+  purge(order: PurgeOrder): Promise<Outcome> {
+    if (this.#isClosed) return Promise.resolve(refused('relay/busy', 'the relay restarts'))
+    const { space, document } = order
+    const outcome = this.#inLine(space.name, document, async () => this.#purge(order, await this.#options.states.get(space.name, document)))
+      .then((taken) => taken.outcome)
+      .catch((error): Outcome => ({ type: 'failed', error: toTidemarkError(error, 'relay/log-failed') }))
+      .finally(() => this.#open.delete(outcome))
+    this.#open.add(outcome)
+    return outcome
+  }
+
   async stateVector(space: string, document: string): Promise<Uint8Array> {
-    return encodeStateVector((await this.#options.states.get(space, document)).state)
+    const { state, isPurged } = await this.#options.states.get(space, document)
+    if (isPurged) throw new TidemarkError('relay/purged', `${document} was purged`)
+    return encodeStateVector(state)
   }
 
   async close(): Promise<void> {
@@ -127,15 +145,19 @@ class DocumentAcceptor implements Acceptor {
   #inTurn(offer: Offer, valid: ValidUpdate): Promise<Outcome> {
     const { states } = this.#options
     const { space, document } = offer
-    const key = `${space.name}/${document}`
-    const before = this.#lines.get(key)
-    const hot = before ?? states.get(space.name, document)
-    if (!(hot instanceof Promise) && unownedIn(hot, valid).length === 0) return this.#take(offer, valid, hot)
-    const taken = Promise.resolve(hot).then(async () => {
+    const hot = this.#lines.has(keyOf(space.name, document)) ? null : states.get(space.name, document)
+    if (hot !== null && !(hot instanceof Promise) && unownedIn(hot, valid).length === 0) return this.#take(offer, valid, hot)
+    return this.#inLine(space.name, document, async () => {
       const loaded = await states.get(space.name, document)
       await this.#learnOwners(offer, valid, loaded)
       return { outcome: this.#take(offer, valid, loaded) }
-    })
+    }).then(({ outcome }) => outcome)
+  }
+
+  /** Runs behind everything that waits for the document's state; `run` boxes an outcome that the next in line need not await. */
+  #inLine<T>(space: string, document: string, run: () => Promise<T>): Promise<T> {
+    const key = keyOf(space, document)
+    const taken = (this.#lines.get(key) ?? Promise.resolve()).then(run)
     const turn = taken.then(
       () => undefined,
       () => undefined,
@@ -144,12 +166,25 @@ class DocumentAcceptor implements Acceptor {
     void turn.then(() => {
       if (this.#lines.get(key) === turn) this.#lines.delete(key)
     })
-    return taken.then(({ outcome }) => outcome)
+    return taken
+  }
+
+  #purge({ space, document, author, principal }: PurgeOrder, hot: HotDocument): { outcome: Promise<Outcome> } {
+    if (space.failure !== null) return { outcome: Promise.resolve({ type: 'failed', error: space.failure }) }
+    if (hot.isPurged) return { outcome: whenDurable(hot, 0) }
+    hot.isPurged = true
+    space.bytes -= hot.logBytes
+    hot.logBytes = 0
+    const entry: LogEntry = { space: space.name, document, update: new Uint8Array(), principal, kind: 'purge', claims: [] }
+    hot.lastCommit = this.#enqueue({ space, author }, entry, hot)
+    this.#options.states.touched(space.name, document, hot)
+    return { outcome: whenDurable(hot, 0) }
   }
 
   #take(offer: Offer, valid: ValidUpdate, hot: HotDocument): Promise<Outcome> {
     const { space } = offer
     if (space.failure !== null) return Promise.resolve({ type: 'failed', error: space.failure })
+    if (hot.isPurged) return Promise.resolve(refused('relay/purged', `${offer.document} was purged`))
     const cut = cutUpdate(valid, hot.state)
     if (cut.type === 'incomplete') return Promise.resolve(incomplete)
     if (cut.type === 'known') return whenDurable(hot, space.head)
@@ -203,7 +238,7 @@ class DocumentAcceptor implements Acceptor {
     return null
   }
 
-  #enqueue({ space, author }: Offer, entry: LogEntry, hot: HotDocument): Promise<Place> {
+  #enqueue({ space, author }: Pick<Offer, 'space' | 'author'>, entry: LogEntry, hot: HotDocument): Promise<Place> {
     const { queue, states } = this.#options
     hot.inFlight++
     space.inFlight++
@@ -226,6 +261,9 @@ class DocumentAcceptor implements Acceptor {
     })
   }
 }
+
+// A space name has no slash.
+const keyOf = (space: string, document: string): string => `${space}/${document}`
 
 const refused = (code: ErrorCode, detail: string): Outcome => ({ type: 'refused', code, detail })
 

@@ -13,6 +13,8 @@ import type { Log, Place } from './log.ts'
 
 export interface HotDocument {
   readonly state: DocumentState
+  /** Whether it was purged, or is being: nothing may come in any more. */
+  isPurged: boolean
   /** The entries that stand; null where nobody watches over them. */
   readonly guard: GuardIndex | null
   /** Whose the client ids are that pushes have named; null for nobody's yet. */
@@ -98,12 +100,13 @@ class States implements DocumentStates {
         // Another offer may have brought the state back while this one was reading.
         const present = this.#hot.get(key)
         if (present !== undefined) return present
-        const state = loaded === null ? emptyState() : stateOf([loaded.update])
+        const update = loaded === null || loaded === 'purged' ? null : loaded.update
         const hot: HotDocument = {
-          state,
-          guard: this.#indexOf(document, loaded?.update ?? null),
+          state: update === null ? emptyState() : stateOf([update]),
+          isPurged: loaded === 'purged',
+          guard: this.#indexOf(document, update),
           owners: new Map(),
-          logBytes: loaded?.update.length ?? 0,
+          logBytes: update?.length ?? 0,
           inFlight: 0,
           lastCommit: null,
           bytes: 0,

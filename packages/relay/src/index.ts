@@ -10,11 +10,19 @@ export type {
   LogEntry,
   LoggedUpdate,
   Place,
+  PurgedDocument,
   ReadLimits,
   SpaceHistory,
 } from './log.ts'
 export type { RelayLogger } from './logger.ts'
-export { createMemoryDisk, createMemoryLog, type MemoryDisk, type MemoryLogOptions } from './memory-log.ts'
+export {
+  createMemoryDisk,
+  createMemoryLog,
+  createTombstones,
+  type MemoryDisk,
+  type MemoryLogOptions,
+  type Tombstones,
+} from './memory-log.ts'
 export type { RelayMeter } from './metering.ts'
 export { protocolPath } from './paths.ts'
 export { type ConnectionInfo, createRelay, type Relay, type RelayFigures, type RelayOptions } from './relay.ts'

@@ -11,6 +11,9 @@
  * 4. Every opening of the storage begins an incarnation in each space it touches, so that no restore and
  *    no copy of files goes unnoticed.
  * 5. Each document's updates, in order, have no gap: the caller cut them (`@tidemark/updates`).
+ * 6. A purge is an entry like others, so readers hear of it in order. With it everything that the log had of the document is
+ *    gone; its name and number stay taken for ever. Its tombstone is also kept outside of what a backup holds, from before the
+ *    purge is durable, and applied to an older state when that is opened.
  *
  * It judges no update and knows no session.
  */
@@ -20,12 +23,12 @@ import type { Incarnation } from '@tidemark/protocol'
 export interface LogEntry {
   readonly space: string
   readonly document: string
-  /** V1, cut to what the document lacks. */
+  /** V1, cut to what the document lacks; empty for a purge. */
   readonly update: Uint8Array
   /** Who brought it. */
   readonly principal: string
-  /** `push`: the principal's own edits; `carry`: handed on, whoever made them. */
-  readonly kind: 'push' | 'carry'
+  /** `push`: the principal's own edits; `carry`: handed on, whoever made them; `purge`: the document is erased for good. */
+  readonly kind: 'push' | 'carry' | 'purge'
   /** Client ids that become `principal`'s with this commit, unless they belong to someone already. */
   readonly claims: readonly number[]
 }
@@ -58,9 +61,17 @@ export interface LoggedUpdate {
   readonly update: Uint8Array
 }
 
+/** A document that was erased for good; nothing of it is in the log any more, and nothing will be. */
+export interface PurgedDocument {
+  readonly number: number
+  readonly document: string
+}
+
 /** Updates in order of `seq`, and the position behind them. */
 export interface ChangesPage {
   readonly updates: readonly LoggedUpdate[]
+  /** What was purged on the way; no update of such a document is in any page. */
+  readonly purged: readonly PurgedDocument[]
   /** Everything up to here has been read; the log's head when nothing is left. */
   readonly seq: number
 }
@@ -75,6 +86,8 @@ export interface ChangedDocument {
 /** Documents in order of number. */
 export interface ChangedDocumentsPage {
   readonly documents: readonly ChangedDocument[]
+  /** Those among them that were purged, in order of number. */
+  readonly purged: readonly PurgedDocument[]
   /** Every changed document up to this number has been listed. */
   readonly last: number
   readonly done: boolean
@@ -95,14 +108,19 @@ export interface Log {
   open(space: string): Promise<SpaceHistory>
   /** Begins another incarnation, as is due after a failed append. */
   renew(space: string): Promise<SpaceHistory>
-  /** Stores the batch, whole or not at all; resolves in the batch's order. Its spaces were opened. */
+  /**
+   * Stores the batch, whole or not at all; resolves in the batch's order. Its spaces were opened.
+   *
+   * Anything but a purge of a purged document fails; purging it again gives the place of the first purge. A purge that failed
+   * may be carried out at the next opening.
+   */
   append(batch: readonly LogEntry[]): Promise<readonly Place[]>
   /** What follows `after` in order of `seq`; `compacted` when some of it can only be had by document. */
   changes(space: string, after: number, limits: ReadLimits): Promise<ChangesPage | 'compacted'>
   /** The documents numbered above `afterNumber` that changed after `from`. */
   changedDocuments(space: string, from: number, afterNumber: number, limits: ReadLimits): Promise<ChangedDocumentsPage>
   /** Null when the space has no such document. */
-  load(space: string, document: string): Promise<LoadedDocument | null>
+  load(space: string, document: string): Promise<LoadedDocument | 'purged' | null>
   /** Who owns which of these client ids; those that nobody owns are missing. */
   claims(space: string, clients: readonly number[]): Promise<ReadonlyMap<number, string>>
   /**

@@ -16,6 +16,7 @@ import type {
   LogEntry,
   LoggedUpdate,
   Place,
+  PurgedDocument,
   ReadLimits,
   SpaceHistory,
 } from './log.ts'
@@ -24,6 +25,7 @@ interface StoredDocument {
   readonly number: number
   readonly name: string
   lastSeq: number
+  isPurged: boolean
   snapshot: { readonly seq: number; readonly update: Uint8Array } | null
 }
 
@@ -42,11 +44,18 @@ export interface MemoryDisk {
   readonly spaces: Map<string, StoredSpace>
 }
 
+/** Purged names by space; kept beside a disk and its backups. */
+export type Tombstones = Map<string, Set<string>>
+
+export const createTombstones = (): Tombstones => new Map()
+
 export const createMemoryDisk = (): MemoryDisk => ({ spaces: new Map() })
 
 export interface MemoryLogOptions {
   readonly random: Random
   readonly disk?: MemoryDisk
+  /** What was ever purged; applied to what the disk does not know of yet. */
+  readonly tombstones?: Tombstones
   /** Runs before a batch is stored; what it throws fails the append with nothing stored. */
   readonly beforeCommit?: (batch: readonly LogEntry[]) => void | Promise<void>
   /** Runs when a batch is stored; what it throws fails the append although everything is stored. */
@@ -60,6 +69,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
 class MemoryLog implements Log {
   readonly #options: MemoryLogOptions
   readonly #disk: MemoryDisk
+  readonly #tombstones: Tombstones
   readonly #touched = new Set<string>()
   #tail: Promise<unknown> = Promise.resolve()
   #isClosed = false
@@ -67,6 +77,7 @@ class MemoryLog implements Log {
   constructor(options: MemoryLogOptions) {
     this.#options = options
     this.#disk = options.disk ?? createMemoryDisk()
+    this.#tombstones = options.tombstones ?? createTombstones()
   }
 
   async open(name: string): Promise<SpaceHistory> {
@@ -80,6 +91,7 @@ class MemoryLog implements Log {
     const space = this.#disk.spaces.get(name) ?? emptySpace()
     this.#disk.spaces.set(name, space)
     space.incarnations.push({ id: randomId(this.#options.random), first: space.head + 1 })
+    for (const document of this.#tombstones.get(name) ?? []) if (space.documents.get(document)?.isPurged !== true) purge(space, document)
     return historyOf(space)
   }
 
@@ -94,29 +106,41 @@ class MemoryLog implements Log {
     if (after < space.floor) return 'compacted'
     const first = space.rows.findIndex((row) => row.seq > after)
     const left = first < 0 ? [] : space.rows.slice(first)
-    const updates = takeWithin(left, limits)
-    const isAll = updates.length === left.length
-    return { updates, seq: isAll ? Math.max(after, space.head) : (updates.at(-1)?.seq ?? after) }
+    const taken = takeWithin(left, limits)
+    const updates = taken.flatMap(({ kind, seq, number, document, update }) =>
+      kind === 'purge' ? [] : [{ seq, number, document, update }],
+    )
+    const purged = taken.flatMap(({ kind, number, document }) => (kind === 'purge' ? [{ number, document }] : []))
+    const isAll = taken.length === left.length
+    return { updates, purged, seq: isAll ? Math.max(after, space.head) : (taken.at(-1)?.seq ?? after) }
   }
 
   async changedDocuments(name: string, from: number, afterNumber: number, limits: ReadLimits): Promise<ChangedDocumentsPage> {
     const space = this.#space(name)
     const changed = [...space.documents.values()].filter((one) => one.number > afterNumber && one.lastSeq > from)
     const listed: ChangedDocument[] = []
+    const purged: PurgedDocument[] = []
     let bytes = 0
     for (const document of changed) {
+      if (listed.length + purged.length >= limits.maxItems) break
+      if (document.isPurged) {
+        purged.push({ number: document.number, document: document.name })
+        continue
+      }
       const update = mergeGrouped(updatesAfter(space, document, from))
-      if (listed.length > 0 && (listed.length >= limits.maxItems || bytes + update.length > limits.maxBytes)) break
+      if (listed.length > 0 && bytes + update.length > limits.maxBytes) break
       listed.push({ number: document.number, document: document.name, update })
       bytes += update.length
     }
-    return { documents: listed, last: listed.at(-1)?.number ?? afterNumber, done: listed.length === changed.length }
+    const last = changed[listed.length + purged.length - 1]?.number ?? afterNumber
+    return { documents: listed, purged, last, done: listed.length + purged.length === changed.length }
   }
 
-  async load(name: string, documentName: string): Promise<LoadedDocument | null> {
+  async load(name: string, documentName: string): Promise<LoadedDocument | 'purged' | null> {
     const space = this.#space(name)
     const document = space.documents.get(documentName)
     if (document === undefined) return null
+    if (document.isPurged) return 'purged'
     return { number: document.number, seq: document.lastSeq, update: mergeGrouped(updatesAfter(space, document, 0)) }
   }
 
@@ -133,7 +157,7 @@ class MemoryLog implements Log {
   async compact(name: string, documentName: string): Promise<void> {
     const space = this.#space(name)
     const document = space.documents.get(documentName)
-    if (document === undefined || document.snapshot?.seq === document.lastSeq) return
+    if (document === undefined || document.isPurged || document.snapshot?.seq === document.lastSeq) return
     document.snapshot = { seq: document.lastSeq, update: compact(updatesAfter(space, document, 0)) }
     space.floor = Math.max(space.floor, document.lastSeq)
     space.rows = space.rows.filter((row) => row.number !== document.number)
@@ -148,7 +172,7 @@ class MemoryLog implements Log {
     this.#assertOpen()
     try {
       await this.#options.beforeCommit?.(batch)
-      for (const entry of batch) this.#space(entry.space)
+      assertNonePurged(batch, (entry) => this.#space(entry.space))
       const places = batch.map((entry) => this.#store(entry))
       await this.#options.afterCommit?.(batch)
       return places
@@ -159,11 +183,11 @@ class MemoryLog implements Log {
 
   #store(entry: LogEntry): Place {
     const space = this.#space(entry.space)
-    let document = space.documents.get(entry.document)
-    if (document === undefined) {
-      document = { number: space.documents.size + 1, name: entry.document, lastSeq: 0, snapshot: null }
-      space.documents.set(entry.document, document)
+    if (entry.kind === 'purge') {
+      this.#tombstones.set(entry.space, (this.#tombstones.get(entry.space) ?? new Set()).add(entry.document))
+      return purge(space, entry.document)
     }
+    const document = documentOf(space, entry.document)
     const seq = ++space.head
     document.lastSeq = seq
     const { update, principal, kind } = entry
@@ -184,6 +208,36 @@ class MemoryLog implements Log {
   }
 }
 
+function documentOf(space: StoredSpace, name: string): StoredDocument {
+  const known = space.documents.get(name)
+  if (known !== undefined) return known
+  const document: StoredDocument = { number: space.documents.size + 1, name, lastSeq: 0, isPurged: false, snapshot: null }
+  space.documents.set(name, document)
+  return document
+}
+
+/** Leaves nothing of the document but its name, its number and the row that says so. */
+function purge(space: StoredSpace, name: string): Place {
+  const document = documentOf(space, name)
+  const { number } = document
+  if (document.isPurged) return { seq: document.lastSeq, number }
+  const seq = ++space.head
+  space.rows = space.rows.filter((row) => row.number !== number)
+  space.rows.push({ seq, number, document: name, update: new Uint8Array(), principal: '', kind: 'purge' })
+  Object.assign(document, { lastSeq: seq, isPurged: true, snapshot: null })
+  return { seq, number }
+}
+
+function assertNonePurged(batch: readonly LogEntry[], spaceOf: (entry: LogEntry) => StoredSpace): void {
+  const gone = new Set<string>()
+  for (const entry of batch) {
+    const isPurged = spaceOf(entry).documents.get(entry.document)?.isPurged === true
+    const key = `${entry.space}/${entry.document}`
+    if (entry.kind === 'purge') gone.add(key)
+    else if (isPurged || gone.has(key)) throw new TidemarkError('relay/log-failed', `the document ${entry.document} was purged`)
+  }
+}
+
 const emptySpace = (): StoredSpace => ({ head: 0, floor: 0, incarnations: [], documents: new Map(), rows: [], claims: new Map() })
 
 const historyOf = ({ incarnations, head, rows }: StoredSpace): SpaceHistory => ({
@@ -200,13 +254,13 @@ function updatesAfter(space: StoredSpace, document: StoredDocument, from: number
   return rows.filter((row) => row.seq > from).map((row) => row.update)
 }
 
-function takeWithin(rows: readonly LoggedUpdate[], limits: ReadLimits): LoggedUpdate[] {
-  const taken: LoggedUpdate[] = []
+function takeWithin<T extends LoggedUpdate>(rows: readonly T[], limits: ReadLimits): T[] {
+  const taken: T[] = []
   let bytes = 0
-  for (const { seq, number, document, update } of rows) {
-    if (taken.length > 0 && (taken.length >= limits.maxItems || bytes + update.length > limits.maxBytes)) break
-    taken.push({ seq, number, document, update })
-    bytes += update.length
+  for (const row of rows) {
+    if (taken.length > 0 && (taken.length >= limits.maxItems || bytes + row.update.length > limits.maxBytes)) break
+    taken.push(row)
+    bytes += row.update.length
   }
   return taken
 }

@@ -57,6 +57,7 @@ export function meteredAcceptor(acceptor: Acceptor, meter: RelayMeter): Acceptor
       else if (outcome.type === 'refused') meter.refused(outcome.code)
       return outcome
     },
+    purge: (order) => acceptor.purge(order),
     stateVector: (space, document) => acceptor.stateVector(space, document),
     close: () => acceptor.close(),
   }

@@ -2,7 +2,7 @@
  * The relay without a network: what a server, the simulator and tests connect sockets to.
  */
 import { type Clock, fraction, type Random, TidemarkError } from '@tidemark/base'
-import { closeCodes, type Socket, type SocketHandlers } from '@tidemark/protocol'
+import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandlers } from '@tidemark/protocol'
 import type { GuardFile } from '@tidemark/schema'
 import { createAcceptor } from './acceptor.ts'
 import { createCommitQueue } from './commit-queue.ts'
@@ -16,6 +16,7 @@ import { meteredAcceptor, meteredConnection, meteredLog, type RelayMeter } from 
 import { Principals } from './principals.ts'
 import { createSession, type Session, type SessionContext } from './session.ts'
 import { type Authorize, anonymous } from './sign-in.ts'
+import type { Member } from './space.ts'
 import { createStockSession, type StockTarget } from './stock-session.ts'
 
 export interface RelayOptions {
@@ -65,6 +66,13 @@ export interface Relay {
   connectStock(socket: Socket, target: StockTarget, info?: ConnectionInfo): SocketHandlers
   /** Asks again what each open sign-in is worth (of `principal` alone, when given): what was narrowed or ended takes effect at once. */
   recheck(principal?: string): void
+  /**
+   * Erases a document for good: its content, not its name, which is never used again. Devices hear of it as they read on.
+   *
+   * @param principal who says so; kept in the log.
+   * @throws {TidemarkError} `protocol/name`, or `relay/log-failed` when it may or may not have happened.
+   */
+  purge(space: string, document: string, principal: string): Promise<void>
   /** Commits what is in flight, tells everyone when to come back, closes the log; idempotent. */
   close(): Promise<void>
 }
@@ -121,6 +129,20 @@ class LocalRelay implements Relay {
 
   recheck(principal?: string): void {
     for (const session of this.#sessions) if (principal === undefined || session.principal === principal) session.recheck()
+  }
+
+  async purge(name: string, document: string, principal: string): Promise<void> {
+    if (!isSpaceName(name) || !isDocumentName(document)) throw new TidemarkError('protocol/name', 'no such name can be purged')
+    const { hub, acceptor } = this.#context
+    const member: Member = { wake: () => undefined, fail: () => undefined }
+    const space = await hub.join(name, member)
+    try {
+      const outcome = await acceptor.purge({ space, document, principal, author: member })
+      if (outcome.type === 'failed') throw outcome.error
+      if (outcome.type === 'refused') throw new TidemarkError(outcome.code, outcome.detail)
+    } finally {
+      hub.leave(space, member)
+    }
   }
 
   close(): Promise<void> {

@@ -8,6 +8,7 @@
 import { encodeRelayMessages } from '@tidemark/protocol'
 import type { Visible } from './grants.ts'
 import type { RelayBounds } from './limits.ts'
+import type { PurgedDocument } from './log.ts'
 
 export interface RingChange {
   readonly number: number
@@ -20,6 +21,8 @@ export interface RingEntry {
   readonly seq: number
   /** By document; as a rule one merged update each. */
   readonly changes: readonly RingChange[]
+  /** What was erased for good; no change of such a document is in the ring. */
+  readonly purged: readonly PurgedDocument[]
   /** The session from which all of it came, if it was only one. */
   readonly author: object | null
   /** Bytes of the updates. */
@@ -31,6 +34,7 @@ export interface RingEntry {
 /** An entry as sessions of one view see it. */
 export interface SeenEntry {
   readonly changes: readonly RingChange[]
+  readonly purged: readonly PurgedDocument[]
   readonly bytes: number
   /** The live `changes` message. */
   frames(): readonly Uint8Array[]
@@ -52,12 +56,19 @@ export class Ring {
   }
 
   add(entry: NewRingEntry): void {
+    // What was erased is shown to nobody any more, also not to who has fallen behind: they read the log.
+    if (entry.purged.length > 0) this.#clear()
     const complete = completed(entry, this.#bounds.announced.maxFrameBytes)
     this.#entries.push(complete)
     this.#bytes += complete.bytes
     while (this.#entries.length > this.#bounds.maxRingItems || (this.#bytes > this.#bounds.maxRingBytes && this.#entries.length > 1)) {
       this.#bytes -= this.#entries.shift()?.bytes ?? 0
     }
+  }
+
+  #clear(): void {
+    this.#entries.length = 0
+    this.#bytes = 0
   }
 
   /** The entry that continues from `seq`, or null when it is gone or not there yet. */
@@ -78,13 +89,14 @@ export class Ring {
 const maxViews = 64
 
 function completed(entry: NewRingEntry, maxFrameBytes: number): RingEntry {
-  const { after, seq, changes } = entry
+  const { after, seq, changes, purged } = entry
   const seen = new Map<string, SeenEntry>()
   const see = (visible: Visible): SeenEntry => {
     const shown = visible === null ? changes : changes.filter(({ document }) => visible(document))
     let frames: readonly Uint8Array[] | null = null
     return {
       changes: shown,
+      purged: visible === null ? purged : purged.filter(({ document }) => visible(document)),
       bytes: bytesOf(shown),
       frames: () => {
         frames ??= encodeRelayMessages([{ type: 'changes', mode: 'live', after, seq, changes: shown }], maxFrameBytes)

@@ -9,7 +9,7 @@ import { mergeGrouped } from '@tidemark/updates'
 import { AwarenessRooms } from './awareness-rooms.ts'
 import type { Committed } from './commit-queue.ts'
 import type { RelayBounds } from './limits.ts'
-import type { SpaceHistory } from './log.ts'
+import type { PurgedDocument, SpaceHistory } from './log.ts'
 import { Ring, type RingChange } from './ring.ts'
 
 /** A session of this space. */
@@ -58,7 +58,10 @@ export class Space {
     if (last === undefined) return
     const authors = new Set(batch.map(({ commit }) => commit.author))
     const [author = null] = authors
-    this.ring.add({ after: this.#head, seq: last.place.seq, changes: mergeByDocument(batch), author: authors.size === 1 ? author : null })
+    const purged = purgedIn(batch)
+    const gone = new Set(purged.map(({ number }) => number))
+    const changes = mergeByDocument(batch.filter(({ place }) => !gone.has(place.number)))
+    this.ring.add({ after: this.#head, seq: last.place.seq, changes, purged, author: authors.size === 1 ? author : null })
     this.#head = last.place.seq
     for (const member of [...this.members]) member.wake()
   }
@@ -69,6 +72,9 @@ export class Space {
     for (const member of [...this.members]) member.fail(error)
   }
 }
+
+const purgedIn = (batch: readonly Committed[]): PurgedDocument[] =>
+  batch.flatMap(({ commit: { entry }, place }) => (entry.kind === 'purge' ? [{ number: place.number, document: entry.document }] : []))
 
 function mergeByDocument(batch: readonly Committed[]): RingChange[] {
   const byNumber = new Map<number, { document: string; updates: Uint8Array[] }>()

@@ -7,6 +7,8 @@ import type { SqliteWriter } from './sqlite-writer.ts'
 export interface WorkerStart {
   readonly role: 'write' | 'read'
   readonly directory: string
+  /** The file of the tombstones. */
+  readonly tombstones: string
   /** Names this opening of the log. */
   readonly opening: string
 }

@@ -5,14 +5,15 @@
  * 1. A directory is used by one relay at a time. The lock is the operating system's, so it ends with the
  *    process, however that ends.
  * 2. A database that is not this relay's, or newer than it, is refused before anything is written.
- * 3. A commit returns only after fsync (`synchronous=FULL` in WAL mode syncs the log at each commit).
+ * 3. What is deleted is overwritten (`secure_delete`), so that a purge leaves nothing in free pages.
+ * 4. A commit returns only after fsync (`synchronous=FULL` in WAL mode syncs the log at each commit).
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
 
-const schemaVersion = 1
+const schemaVersion = 2
 /** "TIDE" in ASCII; tells the file from other SQLite databases. */
 const applicationId = 0x54494445
 const databaseFile = 'relay.sqlite'
@@ -71,8 +72,16 @@ CREATE TABLE claims (
   PRIMARY KEY (space, client)
 ) STRICT, WITHOUT ROWID;
 PRAGMA application_id = ${applicationId};
-PRAGMA user_version = ${schemaVersion};
+PRAGMA user_version = 1;
 `
+
+/** What each later version adds to the one before; version 1 is `schema`. */
+const additions: readonly string[] = [
+  `
+ALTER TABLE documents ADD COLUMN purged INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 2;
+`,
+]
 
 /**
  * Takes the directory for this process, until the returned function is called.
@@ -109,8 +118,10 @@ export function openDatabase(directory: string): DatabaseSync {
   try {
     database = new DatabaseSync(path)
     if (!isNew) checkOwner(database, path)
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;')
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;')
     if (numberOf(database, 'user_version') === 0) database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`)
+    const missing = additions.slice(numberOf(database, 'user_version') - 1)
+    if (missing.length > 0) database.exec(`BEGIN IMMEDIATE; ${missing.join('')} COMMIT;`)
     return database
   } catch (cause) {
     database?.close()

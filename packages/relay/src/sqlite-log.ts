@@ -9,16 +9,23 @@
  *    more than that transaction.
  * 2. A worker that dies fails everything asked of it, now and later.
  */
+import { join } from 'node:path'
 import { type Random, randomId, type TidemarkError } from '@tidemark/base'
 import type { ChangedDocumentsPage, ChangesPage, LoadedDocument, Log, LogEntry, Place, ReadLimits, SpaceHistory } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
 import type { ReadMethods, WriteMethods } from './sqlite-calls.ts'
+import { tombstonesFile } from './tombstones.ts'
 import { startWorker, type WorkerClient } from './worker-client.ts'
 
 export interface SqliteLogOptions {
   /** Made when it does not exist; one relay at a time may use it. */
   readonly directory: string
   readonly random: Random
+  /**
+   * The file that keeps the names of what was purged, so that no restore of an older copy brings it back; best on another
+   * volume than the directory. `purged.jsonl` in the directory unless said otherwise.
+   */
+  readonly tombstones?: string
   /** Told of compactions that failed; the document's log then stays as it is until the next opening. */
   readonly logger?: RelayLogger
   /** Whether documents are compacted by themselves as their logs grow; true unless said otherwise. */
@@ -36,9 +43,11 @@ export interface SqliteLogOptions {
 export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
   const opening = randomId(options.random)
   const { onDeath } = options
-  const start = { directory: options.directory, opening }
+  const { directory, tombstones = join(directory, tombstonesFile) } = options
+  const start = { directory, tombstones, opening }
   const writer = await startWorker<WriteMethods>({ ...start, role: 'write' }, onDeath)
   try {
+    for (const space of await writer.call('withTombstones')) await writer.call('entomb', space, randomId(options.random))
     const reader = await startWorker<ReadMethods>({ ...start, role: 'read' }, onDeath)
     return new SqliteLog(writer, reader, options)
   } catch (error) {
@@ -87,7 +96,7 @@ class SqliteLog implements Log {
     return this.#reader.call('changedDocuments', space, from, afterNumber, limits)
   }
 
-  load(space: string, document: string): Promise<LoadedDocument | null> {
+  load(space: string, document: string): Promise<LoadedDocument | 'purged' | null> {
     return this.#reader.call('load', space, document)
   }
 

@@ -7,11 +7,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
 import { compact, mergeGrouped } from '@tidemark/updates'
-import type { ChangedDocument, ChangedDocumentsPage, ChangesPage, LoadedDocument, LoggedUpdate, ReadLimits } from './log.ts'
+import type { ChangedDocument, ChangedDocumentsPage, ChangesPage, LoadedDocument, LoggedUpdate, PurgedDocument, ReadLimits } from './log.ts'
 import type { Replacement } from './sqlite-writer.ts'
 
 type Row = Readonly<Record<string, unknown>>
 type Value = number | string
+
+interface StoredDocument {
+  readonly number: number
+  readonly seq: number
+  readonly snapshotSeq: number
+  readonly updates: readonly Uint8Array[]
+}
 
 export class SqliteReader {
   readonly #database: DatabaseSync
@@ -26,20 +33,24 @@ export class SqliteReader {
       const space = this.#space(name)
       if (after < space.floor) return 'compacted'
       const updates: LoggedUpdate[] = []
+      const purged: PurgedDocument[] = []
       let bytes = 0
+      let last = after
       for (const row of this.#each(
-        `SELECT u.seq, u.number, d.name, u.bytes FROM updates u JOIN documents d ON d.space = u.space AND d.number = u.number
+        `SELECT u.seq, u.number, u.kind, d.name, u.bytes FROM updates u JOIN documents d ON d.space = u.space AND d.number = u.number
           WHERE u.space = ? AND u.seq > ? ORDER BY u.seq LIMIT ?`,
         [space.id, after, limits.maxItems + 1],
       )) {
         const update = row.bytes as Uint8Array
-        if (updates.length > 0 && (updates.length >= limits.maxItems || bytes + update.length > limits.maxBytes)) {
-          return { updates, seq: (updates.at(-1) as LoggedUpdate).seq }
-        }
-        updates.push({ seq: Number(row.seq), number: Number(row.number), document: String(row.name), update })
+        const count = updates.length + purged.length
+        if (count > 0 && (count >= limits.maxItems || bytes + update.length > limits.maxBytes)) return { updates, purged, seq: last }
+        last = Number(row.seq)
+        const named = { number: Number(row.number), document: String(row.name) }
+        if (row.kind === 'purge') purged.push(named)
+        else updates.push({ seq: last, ...named, update })
         bytes += update.length
       }
-      return { updates, seq: Math.max(after, space.head) }
+      return { updates, purged, seq: Math.max(after, space.head) }
     })
   }
 
@@ -49,36 +60,43 @@ export class SqliteReader {
       // By time of change while little has changed, by number while most has: each walks only what it lists.
       const isLittle = (space.head - from) * 4 < space.documents
       const rows = this.#each(
-        `SELECT number, name, snapshot_seq FROM documents ${isLittle ? 'INDEXED BY documents_by_change' : 'NOT INDEXED'}
+        `SELECT number, name, snapshot_seq, purged FROM documents ${isLittle ? 'INDEXED BY documents_by_change' : 'NOT INDEXED'}
           WHERE space = ? AND number > ? AND last_seq > ? ORDER BY number LIMIT ?`,
         [space.id, afterNumber, from, limits.maxItems + 1],
       )
       const documents: ChangedDocument[] = []
+      const purged: PurgedDocument[] = []
       let bytes = 0
+      let last = afterNumber
       for (const row of rows) {
+        if (documents.length + purged.length >= limits.maxItems) return { documents, purged, last, done: false }
         const number = Number(row.number)
-        const update = mergeGrouped(this.#updatesAfter(space.id, number, Number(row.snapshot_seq), from))
-        if (documents.length > 0 && (documents.length >= limits.maxItems || bytes + update.length > limits.maxBytes)) {
-          return { documents, last: (documents.at(-1) as ChangedDocument).number, done: false }
+        if (row.purged === 1) {
+          purged.push({ number, document: String(row.name) })
+          last = number
+          continue
         }
+        const update = mergeGrouped(this.#updatesAfter(space.id, number, Number(row.snapshot_seq), from))
+        if (documents.length > 0 && bytes + update.length > limits.maxBytes) return { documents, purged, last, done: false }
         documents.push({ number, document: String(row.name), update })
         bytes += update.length
+        last = number
       }
-      return { documents, last: documents.at(-1)?.number ?? afterNumber, done: true }
+      return { documents, purged, last, done: true }
     })
   }
 
-  load(name: string, document: string): LoadedDocument | null {
+  load(name: string, document: string): LoadedDocument | 'purged' | null {
     return this.#read(() => {
       const found = this.#document(name, document)
-      return found === null ? null : { number: found.number, seq: found.seq, update: mergeGrouped(found.updates) }
+      return found === null || found === 'purged' ? found : { number: found.number, seq: found.seq, update: mergeGrouped(found.updates) }
     })
   }
 
   /** Computes the state that may replace a document's updates; null when there is nothing to gain. */
   compacted(space: string, document: string): Replacement | null {
     const found = this.#read(() => this.#document(space, document))
-    if (found === null || found.snapshotSeq === found.seq) return null
+    if (found === null || found === 'purged' || found.snapshotSeq === found.seq) return null
     return { space, number: found.number, upTo: found.seq, update: compact(found.updates) }
   }
 
@@ -96,10 +114,11 @@ export class SqliteReader {
     this.#database.close()
   }
 
-  #document(name: string, document: string): { number: number; seq: number; snapshotSeq: number; updates: Uint8Array[] } | null {
+  #document(name: string, document: string): StoredDocument | 'purged' | null {
     const { id } = this.#space(name)
-    const row = this.#one('SELECT number, last_seq, snapshot_seq FROM documents WHERE space = ? AND name = ?', [id, document])
+    const row = this.#one('SELECT number, last_seq, snapshot_seq, purged FROM documents WHERE space = ? AND name = ?', [id, document])
     if (row === undefined) return null
+    if (row.purged === 1) return 'purged'
     const number = Number(row.number)
     const snapshotSeq = Number(row.snapshot_seq)
     return { number, seq: Number(row.last_seq), snapshotSeq, updates: this.#updatesAfter(id, number, snapshotSeq, 0) }

@@ -4,14 +4,18 @@ import { type Answer, type Call, failureOf, startId, type WorkerStart } from './
 import { lockDirectory, openDatabase, openForReading } from './sqlite-database.ts'
 import { SqliteReader } from './sqlite-reader.ts'
 import { SqliteWriter } from './sqlite-writer.ts'
+import { openTombstones } from './tombstones.ts'
 
 const answer = (message: Answer): void => parentPort?.postMessage(message)
 
-function start({ role, directory, opening }: WorkerStart): void {
+function start({ role, directory, tombstones, opening }: WorkerStart): void {
   const unlock = role === 'write' ? lockDirectory(directory) : () => undefined
   let side: SqliteReader | SqliteWriter
   try {
-    side = role === 'write' ? new SqliteWriter(openDatabase(directory), opening) : new SqliteReader(openForReading(directory))
+    side =
+      role === 'write'
+        ? new SqliteWriter(openDatabase(directory), opening, openTombstones(tombstones))
+        : new SqliteReader(openForReading(directory))
   } catch (error) {
     unlock()
     throw error

@@ -7,6 +7,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
 import { isDueForCompaction } from './compaction.ts'
 import type { LogEntry, Place, SpaceHistory } from './log.ts'
+import type { Tombstone, TombstoneFile } from './tombstones.ts'
 
 export interface AppendResult {
   readonly places: readonly Place[]
@@ -35,11 +36,15 @@ export class SqliteWriter {
   readonly #database: DatabaseSync
   /** Names this opening of the log. */
   readonly #opening: string
+  readonly #tombstones: TombstoneFile
   readonly #statements: Statements
+  /** Whether the write-ahead log may still hold what was purged. */
+  #isToScrub = false
 
-  constructor(database: DatabaseSync, opening: string) {
+  constructor(database: DatabaseSync, opening: string, tombstones: TombstoneFile) {
     this.#database = database
     this.#opening = opening
+    this.#tombstones = tombstones
     this.#statements = prepare(database)
   }
 
@@ -63,19 +68,46 @@ export class SqliteWriter {
   }
 
   append(batch: readonly LogEntry[]): AppendResult {
-    return this.#transact(() => {
-      const spaces = new Map<string, SpaceRow>()
-      const due = new Map<string, { space: string; document: string }>()
-      const places = batch.map((entry) => {
-        const space = spaces.get(entry.space) ?? this.#existing(entry.space)
-        spaces.set(entry.space, space)
-        const { place, isDue } = this.#store(space, entry)
-        if (isDue) due.set(`${entry.space}/${entry.document}`, { space: entry.space, document: entry.document })
-        return place
-      })
-      for (const { head, documents, id } of spaces.values()) this.#statements.moveSpace.run(head, documents, id)
-      return { places, due: [...due.values()] }
+    const result = this.#transact(() => this.#append(batch))
+    this.#isToScrub ||= batch.some(({ kind }) => kind === 'purge')
+    if (this.#isToScrub) this.#scrub()
+    return result
+  }
+
+  /** Spaces in which something is to be purged that this database still has or may get back: it is an older copy. */
+  withTombstones(): string[] {
+    return [...Map.groupBy(this.#missing(), ({ space }) => space).keys()]
+  }
+
+  /** Purges them under a new incarnation: the places that they take were other changes' before. */
+  entomb(name: string, incarnation: string): void {
+    this.open(name, incarnation)
+    const missing = this.#missing().filter(({ space }) => space === name)
+    this.append(missing.map((stone) => ({ ...stone, kind: 'purge', update: new Uint8Array(), principal: '', claims: [] })))
+  }
+
+  #missing(): Tombstone[] {
+    const isPurged = this.#database.prepare(
+      'SELECT d.purged FROM documents d JOIN spaces s ON s.id = d.space WHERE s.name = ? AND d.name = ?',
+    )
+    return this.#tombstones.read().filter(({ space, document }) => isPurged.get(space, document)?.purged !== 1)
+  }
+
+  #append(batch: readonly LogEntry[]): AppendResult {
+    const spaces = new Map<string, SpaceRow>()
+    const due = new Map<string, { space: string; document: string }>()
+    const places = batch.map((entry) => {
+      const space = spaces.get(entry.space) ?? this.#existing(entry.space)
+      spaces.set(entry.space, space)
+      if (entry.kind === 'purge') return this.#purge(space, entry)
+      const { place, isDue } = this.#store(space, entry)
+      if (isDue) due.set(`${entry.space}/${entry.document}`, { space: entry.space, document: entry.document })
+      return place
     })
+    for (const { head, documents, id } of spaces.values()) this.#statements.moveSpace.run(head, documents, id)
+    // Kept before the purge is durable: what is in neither was never acknowledged.
+    this.#tombstones.add(batch.filter(({ kind }) => kind === 'purge'))
+    return { places, due: [...due.values()] }
   }
 
   replace({ space: name, number, upTo, update }: Replacement): void {
@@ -83,7 +115,7 @@ export class SqliteWriter {
       const { id } = this.#existing(name)
       const s = this.#statements
       const present = s.documentOf.get(id, number)
-      if (present === undefined || Number(present.snapshot_seq) >= upTo) return
+      if (present === undefined || present.purged === 1 || Number(present.snapshot_seq) >= upTo) return
       const gone = s.sizeOfRows.get(id, number, upTo)
       s.deleteRows.run(id, number, upTo)
       s.putSnapshot.run(id, number, upTo, update)
@@ -99,8 +131,9 @@ export class SqliteWriter {
   #store(space: SpaceRow, { document, update, kind, principal, claims }: LogEntry): { place: Place; isDue: boolean } {
     const s = this.#statements
     const seq = ++space.head
-    const known = s.numberOf.get(space.id, document)?.number
-    const number = known === undefined ? ++space.documents : Number(known)
+    const known = s.numberOf.get(space.id, document)
+    if (known?.purged === 1) throw new TidemarkError('relay/log-failed', `the document ${document} was purged`)
+    const number = known === undefined ? ++space.documents : Number(known.number)
     if (known === undefined) s.addDocument.run(space.id, number, document, seq)
     s.addUpdate.run(space.id, seq, number, kind, principal, update)
     const size = s.grow.get(seq, update.length, space.id, number)
@@ -111,6 +144,25 @@ export class SqliteWriter {
       snapshotBytes: Number(size?.snapshot_bytes),
     })
     return { place: { seq, number }, isDue }
+  }
+
+  #purge(space: SpaceRow, { document, principal }: LogEntry): Place {
+    const s = this.#statements
+    const known = s.numberOf.get(space.id, document)
+    if (known?.purged === 1) return { seq: Number(known.last_seq), number: Number(known.number) }
+    const seq = ++space.head
+    const number = known === undefined ? ++space.documents : Number(known.number)
+    if (known === undefined) s.addDocument.run(space.id, number, document, seq)
+    s.deleteRows.run(space.id, number, seq)
+    s.deleteSnapshot.run(space.id, number)
+    s.purged.run(seq, space.id, number)
+    s.addUpdate.run(space.id, seq, number, 'purge', principal, new Uint8Array())
+    return { seq, number }
+  }
+
+  /** Folds the write-ahead log into the database, which overwrites what was deleted; a reader may be in the way, then later. */
+  #scrub(): void {
+    this.#isToScrub = Number(this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy ?? 1) !== 0
   }
 
   #begin(space: SpaceRow, incarnation: string, ordinal: number): void {
@@ -158,16 +210,19 @@ const sql = {
   lastIncarnation: 'SELECT ordinal, opening FROM incarnations WHERE space = ? ORDER BY ordinal DESC LIMIT 1',
   addIncarnation: 'INSERT INTO incarnations (id, space, ordinal, first, opening) VALUES (?, ?, ?, ?, ?)',
   incarnations: 'SELECT id, first FROM incarnations WHERE space = ? ORDER BY ordinal DESC LIMIT ?',
-  numberOf: 'SELECT number FROM documents WHERE space = ? AND name = ?',
+  numberOf: 'SELECT number, last_seq, purged FROM documents WHERE space = ? AND name = ?',
   addDocument: 'INSERT INTO documents (space, number, name, last_seq) VALUES (?, ?, ?, ?)',
   addUpdate: 'INSERT INTO updates (space, seq, number, kind, principal, bytes) VALUES (?, ?, ?, ?, ?, ?)',
   sizeOfSpace: 'SELECT sum(row_bytes + snapshot_bytes) AS bytes FROM documents WHERE space = ?',
   grow: `UPDATE documents SET last_seq = ?, rows = rows + 1, row_bytes = row_bytes + ?
     WHERE space = ? AND number = ? RETURNING rows, row_bytes, snapshot_bytes`,
   claim: 'INSERT OR IGNORE INTO claims (space, client, principal) VALUES (?, ?, ?)',
-  documentOf: 'SELECT snapshot_seq FROM documents WHERE space = ? AND number = ?',
+  documentOf: 'SELECT snapshot_seq, purged FROM documents WHERE space = ? AND number = ?',
   sizeOfRows: 'SELECT count(*) AS rows, sum(length(bytes)) AS bytes FROM updates WHERE space = ? AND number = ? AND seq <= ?',
   deleteRows: 'DELETE FROM updates WHERE space = ? AND number = ? AND seq <= ?',
+  deleteSnapshot: 'DELETE FROM snapshots WHERE space = ? AND number = ?',
+  purged: `UPDATE documents SET purged = 1, last_seq = ?, rows = 0, row_bytes = 0, snapshot_seq = 0, snapshot_bytes = 0
+    WHERE space = ? AND number = ?`,
   putSnapshot: 'INSERT OR REPLACE INTO snapshots (space, number, seq, bytes) VALUES (?, ?, ?, ?)',
   compacted: `UPDATE documents SET rows = rows - ?, row_bytes = row_bytes - ?, snapshot_seq = ?, snapshot_bytes = ?
     WHERE space = ? AND number = ?`,

@@ -111,6 +111,7 @@ class StockSession implements Session, Member, AwarenessMember {
         return
       }
       this.#seq = entry.seq
+      if (entry.purged.some(({ document }) => document === this.#target.document)) return this.#endBy(purged(this.#target))
       if (entry.author === this) continue
       for (const change of entry.changes) if (change.document === this.#target.document) this.#send(encodeStockUpdate(change.update))
     }
@@ -293,6 +294,7 @@ class StockSession implements Session, Member, AwarenessMember {
         this.#answering = false
         if (this.#isClosed) return
         this.#guard(() => {
+          if (loaded === 'purged') throw purged(this.#target)
           this.#seq = Math.max(this.#seq ?? 0, head, loaded?.seq ?? 0)
           const update = loaded?.update ?? emptyUpdate
           if (stateVector === null) this.#send(encodeStockUpdate(update))
@@ -336,6 +338,8 @@ class StockSession implements Session, Member, AwarenessMember {
   }
 }
 
+const purged = ({ document }: StockTarget): TidemarkError => new TidemarkError('relay/purged', `${document} was purged`)
+
 function closeCodeOf({ code, retryable }: TidemarkError): number {
   if (retryable) return closeCodes.busy
   switch (code) {
@@ -345,6 +349,8 @@ function closeCodeOf({ code, retryable }: TidemarkError): number {
       return closeCodes.forbidden
     case 'relay/signed-out':
       return closeCodes.signedOut
+    case 'relay/purged':
+      return closeCodes.gone
     case 'relay/too-large':
       return closeCodes.tooLarge
     default:

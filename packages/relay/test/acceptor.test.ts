@@ -8,6 +8,7 @@ import { createDocumentStates, type DocumentStates } from '../src/document-state
 import { createGuard } from '../src/guard.ts'
 import { createMemoryLog, defaultRelayBounds, type Grant, type Log, type RelayBounds } from '../src/index.ts'
 import { Space } from '../src/space.ts'
+import { loadOf } from './log.contract.ts'
 import { textUpdate } from './wire-client.ts'
 
 interface World {
@@ -66,7 +67,7 @@ describe('accepting', () => {
     const [a] = edits('a', 1) as [Uint8Array]
     const gap = edits('xyz', 2)[2] as Uint8Array
     expect(await offer('d', mergeGrouped([a, gap]))).toMatchObject({ type: 'refused', code: 'relay/incomplete' })
-    expect((await log.load('s', 'd'))?.seq).toBe(1)
+    expect((await loadOf(log, 's', 'd'))?.seq).toBe(1)
     expect(await offer('d', gap)).toMatchObject({ type: 'refused', code: 'relay/incomplete' })
     expect(await offer('d', mergeGrouped([a, ...edits('xyz', 2)]))).toEqual({ type: 'committed', seq: 2 })
   })

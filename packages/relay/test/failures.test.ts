@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryDisk, createMemoryLog, createRelay, type Relay } from '../src/index.ts'
+import { loadOf } from './log.contract.ts'
 import { connect, createReplicaState, type Line, type ReplicaState, type WireClient } from './wire-client.ts'
 
 const documents = ['note/a', 'note/b'] as const
@@ -149,7 +150,7 @@ test('[P2] [P3] whatever appends fail and whenever the relay crashes, acknowledg
       for (const replica of replicas) expect(replica.all.filter((word) => !replica.acked.has(word))).toEqual([])
       for (const name of documents) {
         const doc = new Y.Doc({ guid: name })
-        const loaded = await current.log.load('acme', name)
+        const loaded = await loadOf(current.log, 'acme', name)
         if (loaded !== null) Y.applyUpdate(doc, loaded.update)
         const words = doc.getArray<string>('t').toArray()
         for (const replica of replicas) expect(replica.words(name)).toEqual(words)

@@ -2,7 +2,7 @@ import { systemClock, systemRandom } from '@tidemark/base'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createMemoryLog, createRelay, type Log, type Relay, type RelayBounds } from '../src/index.ts'
-import { letters } from './log.contract.ts'
+import { letters, loadOf } from './log.contract.ts'
 import { connect, createReplicaState, type Line, textUpdate, type WireClient } from './wire-client.ts'
 
 interface World {
@@ -32,7 +32,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 
 async function expectSame(log: Log, reader: WireClient): Promise<void> {
   for (const name of documents) {
-    const loaded = await log.load('acme', name)
+    const loaded = await loadOf(log, 'acme', name)
     if (loaded !== null) expect([name, letters(reader.state.documents.get(name) ?? [])]).toEqual([name, letters([loaded.update])])
   }
 }

@@ -2,13 +2,15 @@ import { mergeGrouped } from '@tidemark/updates'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import type { Log, LogEntry } from '../src/index.ts'
+import type { LoadedDocument, Log, LogEntry } from '../src/index.ts'
 import { textUpdate } from './wire-client.ts'
 
 /** One storage; `open` may be called again after the log before was closed. */
 export interface LogHarness {
   /** An entry of the principal `faulty` makes its append fail when part of the batch is stored already. */
   open(): Promise<Log>
+  /** Copies the storage, whose log is closed; what it returns puts the copy in its place, once the log is closed again. */
+  backup(): Promise<() => Promise<void>>
   remove(): Promise<void>
 }
 
@@ -17,6 +19,16 @@ export const faulty = 'faulty'
 /** An entry of the space `s`: `entry('a', 1)` writes "1" into document `a` by client 1. */
 export function entry(document: string, client: number, more: Partial<LogEntry> = {}): LogEntry {
   return { space: 's', document, update: textUpdate(String(client), client), principal: 'p', kind: 'push', claims: [], ...more }
+}
+
+export const purgeOf = (document: string, more: Partial<LogEntry> = {}): LogEntry =>
+  entry(document, 0, { update: new Uint8Array(), principal: 'admin', kind: 'purge', ...more })
+
+/** A document that is not purged. */
+export async function loadOf(log: Log, space: string, document: string): Promise<LoadedDocument | null> {
+  const loaded = await log.load(space, document)
+  if (loaded === 'purged') throw new Error(`${document} was purged`)
+  return loaded
 }
 
 const all = { maxItems: 1_000, maxBytes: 1 << 20 }
@@ -54,7 +66,7 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
     })
 
     const texts = async (log: Log, document: string): Promise<string | null> => {
-      const loaded = await log.load('s', document)
+      const loaded = await loadOf(log, 's', document)
       return loaded === null ? null : letters([loaded.update])
     }
 
@@ -134,7 +146,7 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
       })
       expect(await log.changes('s', 0, { maxItems: 9, maxBytes: 1 })).toMatchObject({ seq: 1, updates: [{ seq: 1 }] })
       expect(await log.changes('s', 2, all)).toMatchObject({ seq: 3, updates: [{ seq: 3 }] })
-      expect(await log.changes('s', 3, all)).toEqual({ seq: 3, updates: [] })
+      expect(await log.changes('s', 3, all)).toEqual({ seq: 3, updates: [], purged: [] })
     })
 
     test('changed documents come in order of number, each with what it has after the position', async () => {
@@ -154,7 +166,7 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
       const first = await log.changedDocuments('s', 0, 0, { maxItems: 2, maxBytes: 1_000 })
       expect(first).toMatchObject({ last: 2, done: false })
       expect(await log.changedDocuments('s', 0, 2, { maxItems: 2, maxBytes: 1_000 })).toMatchObject({ last: 3, done: true })
-      expect(await log.changedDocuments('s', 6, 0, all)).toEqual({ documents: [], last: 0, done: true })
+      expect(await log.changedDocuments('s', 6, 0, all)).toEqual({ documents: [], purged: [], last: 0, done: true })
     })
 
     test('a few changed documents among many come in order of number too', async () => {
@@ -180,7 +192,7 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
       await log.append([entry('a', 0, { update: written }), entry('b', 1), entry('a', 0, { update: rest })])
       await log.compact('s', 'a')
       await log.append([entry('a', 7)])
-      const loaded = await log.load('s', 'a')
+      const loaded = await loadOf(log, 's', 'a')
       expect(letters([loaded?.update as Uint8Array])).toBe('7ekpt')
       expect(Buffer.from(loaded?.update as Uint8Array).includes('secret')).toBe(false)
       expect(loaded).toMatchObject({ number: 1, seq: 4 })
@@ -214,6 +226,82 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
           [3, 'bob'],
         ]),
       )
+    })
+
+    test('a purge leaves a row behind everything else, the number, and nothing to read', async () => {
+      const log = await opened()
+      await log.append([entry('a', 1), entry('b', 2), entry('a', 3)])
+      expect(await log.append([purgeOf('a')])).toEqual([{ seq: 4, number: 1 }])
+      expect(await log.load('s', 'a')).toBe('purged')
+      expect(await log.changes('s', 0, all)).toMatchObject({
+        seq: 4,
+        updates: [{ seq: 2, document: 'b' }],
+        purged: [{ number: 1, document: 'a' }],
+      })
+      expect(await log.changes('s', 0, { maxItems: 1, maxBytes: 99 })).toMatchObject({ seq: 2, updates: [{ seq: 2 }], purged: [] })
+      expect(await log.changes('s', 2, { maxItems: 1, maxBytes: 99 })).toMatchObject({ seq: 4, updates: [], purged: [{ number: 1 }] })
+      expect(await log.changedDocuments('s', 3, 0, all)).toEqual({
+        documents: [],
+        purged: [{ number: 1, document: 'a' }],
+        last: 1,
+        done: true,
+      })
+      const first = await log.changedDocuments('s', 0, 0, { maxItems: 1, maxBytes: 99 })
+      expect(first).toMatchObject({ documents: [], purged: [{ number: 1 }], last: 1, done: false })
+      expect(await log.changedDocuments('s', 0, 1, all)).toMatchObject({ documents: [{ number: 2 }], purged: [], last: 2, done: true })
+      expect(await log.open('s')).toMatchObject({ head: 4 })
+    })
+
+    test('a purged name is never used again, in one batch neither, and to purge it again changes nothing', async () => {
+      const log = await opened()
+      await log.append([entry('a', 1)])
+      const [place] = await log.append([purgeOf('a')])
+      const refused = { code: 'relay/log-failed' }
+      await expect(log.append([entry('b', 2), entry('a', 3)])).rejects.toMatchObject(refused)
+      await expect(log.append([entry('c', 4), purgeOf('c'), entry('c', 5)])).rejects.toMatchObject(refused)
+      expect([await log.load('s', 'b'), await log.load('s', 'c')]).toEqual([null, null])
+      expect(await log.append([purgeOf('a')])).toEqual([place])
+      expect(await log.open('s')).toMatchObject({ head: 2 })
+    })
+
+    test('a name that was never used can be purged, and is taken then', async () => {
+      const log = await opened()
+      expect(await log.append([purgeOf('a')])).toEqual([{ seq: 1, number: 1 }])
+      await expect(log.append([entry('a', 1)])).rejects.toMatchObject({ code: 'relay/log-failed' })
+      expect(await log.append([entry('b', 1)])).toEqual([{ seq: 2, number: 2 }])
+    })
+
+    test('a compaction that is under way does not bring back what is purged meanwhile', async () => {
+      const log = await opened()
+      await log.append([entry('a', 1), entry('a', 2)])
+      await Promise.all([log.compact('s', 'a'), log.append([purgeOf('a')])])
+      await log.compact('s', 'a')
+      expect(await log.load('s', 'a')).toBe('purged')
+      expect((await log.changedDocuments('s', 0, 0, all)).documents).toEqual([])
+    })
+
+    test('a purge outlives the restore of an older copy, under an incarnation that begins before it', async () => {
+      const storage = await harness()
+      const first = await storage.open()
+      await first.open('s')
+      await first.append([entry('a', 1), entry('b', 2)])
+      await first.close()
+      const putBack = await storage.backup()
+      const second = await storage.open()
+      await second.open('s')
+      await second.append([entry('b', 3), purgeOf('a'), purgeOf('later')])
+      await second.close()
+      for (let i = 0; i < 2; i++) {
+        await putBack()
+        const third = await storage.open()
+        const { head, incarnations } = await third.open('s')
+        expect(head).toBe(4)
+        expect(incarnations.map(({ first: seq }) => seq)).toEqual([1, 3])
+        expect([await third.load('s', 'a'), await third.load('s', 'later')]).toEqual(['purged', 'purged'])
+        expect(await texts(third, 'b')).toBe('2')
+        expect(await third.changes('s', 2, all)).toMatchObject({ seq: 4, purged: [{ document: 'a' }, { document: 'later' }] })
+        await third.close()
+      }
     })
 
     test('after closing, which may be done twice, everything is refused', async () => {
@@ -272,7 +360,7 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
           }
           for (const [document, updates] of known) {
             expect(letters(caughtUp.get(document) ?? [])).toBe(letters(updates))
-            expect(letters([(await log.load(name, document))?.update as Uint8Array])).toBe(letters(updates))
+            expect(letters([(await loadOf(log, name, document))?.update as Uint8Array])).toBe(letters(updates))
           }
         }),
         { numRuns: 40 },

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -6,7 +6,7 @@ import { systemRandom } from '@tidemark/base'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openSqliteLog } from '../src/index.ts'
 import { openDatabase } from '../src/sqlite-database.ts'
-import { entry, faulty, letters, logContract } from './log.contract.ts'
+import { entry, faulty, letters, loadOf, logContract, purgeOf } from './log.contract.ts'
 import { textUpdate } from './wire-client.ts'
 
 const directories: string[] = []
@@ -36,6 +36,11 @@ logContract('the log in SQLite', async () => {
       const log = await openSqliteLog({ directory, random: systemRandom, compacts: false })
       plantFault(directory)
       return log
+    },
+    backup: async () => {
+      const copy = newDirectory()
+      copyFileSync(join(directory, 'relay.sqlite'), join(copy, 'relay.sqlite'))
+      return async () => copyFileSync(join(copy, 'relay.sqlite'), join(directory, 'relay.sqlite'))
     },
     remove: async () => rmSync(directory, { recursive: true }),
   }
@@ -86,7 +91,54 @@ describe('the log in SQLite', () => {
     const again = await openSqliteLog({ directory, random: systemRandom })
     await again.open('s')
     expect(await again.changes('s', 0, { maxItems: 1, maxBytes: 1 })).toBe('compacted')
-    expect(letters([(await again.load('s', 'a'))?.update as Uint8Array])).toBe('x'.repeat(600))
+    expect(letters([(await loadOf(again, 's', 'a'))?.update as Uint8Array])).toBe('x'.repeat(600))
+    await again.close()
+  })
+
+  test('what is purged is in no file of the directory any more, compacted away or not', async () => {
+    const directory = newDirectory()
+    const log = await openSqliteLog({ directory, random: systemRandom, compacts: false })
+    await log.open('s')
+    const secret = (n: number): Uint8Array => textUpdate(`very secret ${'x'.repeat(20_000)}`, n)
+    await log.append([entry('a', 1, { update: secret(1) }), entry('b', 2)])
+    await log.compact('s', 'a')
+    await log.append([entry('a', 3, { update: secret(3) })])
+    const holders = (): string[] => readdirSync(directory).filter((name) => readFileSync(join(directory, name)).includes('very secret'))
+    expect(holders()).not.toEqual([])
+    await log.append([purgeOf('a')])
+    expect(holders()).toEqual([])
+    await log.close()
+    expect(holders()).toEqual([])
+    expect(readFileSync(join(directory, 'purged.jsonl'), 'utf8')).toBe('{"space":"s","document":"a"}\n')
+  })
+
+  test('a tombstone that was cut off in writing is passed over, and a file that holds something else is refused', async () => {
+    const directory = newDirectory()
+    const tombstones = join(newDirectory(), 'elsewhere.jsonl')
+    writeFileSync(tombstones, '{"space":"s","document":"a"}\n{"space":"s","docu')
+    const log = await openSqliteLog({ directory, tombstones, random: systemRandom })
+    await log.open('s')
+    expect(await log.load('s', 'a')).toBe('purged')
+    await log.append([purgeOf('b')])
+    await log.close()
+    expect(existsSync(join(directory, 'purged.jsonl'))).toBe(false)
+    expect(readFileSync(tombstones, 'utf8').split('\n')).toEqual(['{"space":"s","document":"a"}', '{"space":"s","document":"b"}', ''])
+    writeFileSync(tombstones, 'not this\n')
+    await expect(openSqliteLog({ directory, tombstones, random: systemRandom })).rejects.toMatchObject({ code: 'relay/config' })
+    await (await openSqliteLog({ directory, random: systemRandom })).close()
+  })
+
+  test('a database of version 1 is carried over', async () => {
+    const directory = newDirectory()
+    const log = await openSqliteLog({ directory, random: systemRandom })
+    await log.open('s')
+    await log.append([entry('a', 1)])
+    await log.close()
+    withDatabase(join(directory, 'relay.sqlite'), 'ALTER TABLE documents DROP COLUMN purged; PRAGMA user_version = 1')
+    const again = await openSqliteLog({ directory, random: systemRandom })
+    await again.open('s')
+    await again.append([purgeOf('a')])
+    expect(await again.load('s', 'a')).toBe('purged')
     await again.close()
   })
 
