@@ -9,15 +9,20 @@
  * 3. After a failed commit the document's state is forgotten, and the space serves nobody until it has a
  *    new incarnation.
  */
-import { type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
+import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
 import { type Access, isDocumentName } from '@tidemark/protocol'
-import { advanceState, type Cut, cutUpdate, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
+import { advanceState, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
 import type { CommitQueue } from './commit-queue.ts'
 import type { DocumentStates, HotDocument } from './document-states.ts'
 import type { Guard, Refusal } from './guard.ts'
+import { type Fits, type Judged, judgeUpdate, overgrown } from './judged.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log, LogEntry, Place } from './log.ts'
+import type { Placed } from './placed.ts'
 import type { Space } from './space.ts'
+import { TurnBudget } from './turn-budget.ts'
+import { packState, unpackCut } from './work/packing.ts'
+import type { Work } from './work/work.ts'
 
 /** Whom a session acts for, and what it may do in its space. */
 export interface Grant {
@@ -65,6 +70,9 @@ export interface AcceptorOptions {
   readonly bounds: RelayBounds
   readonly guard: Guard
   readonly log: Log
+  readonly clock: Clock
+  /** Where large updates are read. */
+  readonly work: Work
 }
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
@@ -76,11 +84,13 @@ class DocumentAcceptor implements Acceptor {
   readonly #open = new Set<Promise<Outcome>>()
   /** By document, the turn of the last offer that waits for the state. */
   readonly #lines = new Map<string, Promise<void>>()
+  readonly #turn: TurnBudget
   #openBytes = 0
   #isClosed = false
 
   constructor(options: AcceptorOptions) {
     this.#options = options
+    this.#turn = new TurnBudget(options.clock, options.bounds.maxInlineBytes)
   }
 
   get openBytes(): number {
@@ -126,31 +136,33 @@ class DocumentAcceptor implements Acceptor {
   async #judge(offer: Offer): Promise<Outcome> {
     const refusal = refuseAtOnce(offer, this.#options.bounds)
     if (refusal !== null) return refusal
-    let valid: ValidUpdate
     try {
-      valid = validateUpdate(offer.update)
-    } catch (error) {
-      return refused('relay/invalid', messageOf(error))
-    }
-    try {
-      return await this.#inTurn(offer, valid)
+      return await this.#inTurn(offer)
     } catch (cause) {
       const error = toTidemarkError(cause, 'relay/log-failed')
       // The log answered, but what it has of this one document cannot be judged; the others go on.
-      return error.code === 'relay/log-failed' ? { type: 'failed', error } : refused('relay/invalid', error.message)
+      return error.code === 'relay/log-failed' ? { type: 'failed', error } : refused(refusalCode(error), error.message)
     }
   }
 
-  /** Takes the offer at once when its document is hot; otherwise it and all that come after it wait in line. */
-  #inTurn(offer: Offer, valid: ValidUpdate): Promise<Outcome> {
-    const { states } = this.#options
-    const { space, document } = offer
-    const hot = this.#lines.has(keyOf(space.name, document)) ? null : states.get(space.name, document)
-    if (hot !== null && !(hot instanceof Promise) && unownedIn(hot, valid).length === 0) return this.#take(offer, valid, hot)
+  /** Takes the offer at once when nothing has to be waited for; otherwise it and all that come after it wait in line. */
+  #inTurn(offer: Offer): Promise<Outcome> {
+    const { states, bounds } = this.#options
+    const { space, document, update } = offer
+    const isSmall = update.length <= bounds.maxInlineBytes
+    const valid = isSmall && this.#turn.takes(update.length) ? validateUpdate(update) : null
+    if (valid !== null && !this.#lines.has(keyOf(space.name, document))) {
+      const hot = states.get(space.name, document)
+      if (!(hot instanceof Promise)) {
+        const judged = judgeUpdate(valid, hot.state, hot.guard !== null)
+        if (unownedIn(hot, judged).length === 0) return this.#take(offer, judged, hot)
+      }
+    }
     return this.#inLine(space.name, document, async () => {
-      const loaded = await states.get(space.name, document)
-      await this.#learnOwners(offer, valid, loaded)
-      return { outcome: this.#take(offer, valid, loaded) }
+      const hot = await states.get(space.name, document)
+      const judged = await this.#judged(offer, valid, hot)
+      await this.#learnOwners(offer, judged, hot)
+      return { outcome: this.#take(offer, judged, hot) }
     }).then(({ outcome }) => outcome)
   }
 
@@ -158,13 +170,13 @@ class DocumentAcceptor implements Acceptor {
   #inLine<T>(space: string, document: string, run: () => Promise<T>): Promise<T> {
     const key = keyOf(space, document)
     const taken = (this.#lines.get(key) ?? Promise.resolve()).then(run)
-    const turn = taken.then(
+    const over = taken.then(
       () => undefined,
       () => undefined,
     )
-    this.#lines.set(key, turn)
-    void turn.then(() => {
-      if (this.#lines.get(key) === turn) this.#lines.delete(key)
+    this.#lines.set(key, over)
+    void over.then(() => {
+      if (this.#lines.get(key) === over) this.#lines.delete(key)
     })
     return taken
   }
@@ -181,16 +193,29 @@ class DocumentAcceptor implements Acceptor {
     return { outcome: whenDurable(hot, 0) }
   }
 
-  #take(offer: Offer, valid: ValidUpdate, hot: HotDocument): Promise<Outcome> {
+  /** Judges an offer that is in line, so the state does not move meanwhile: here when it is small, elsewhere when it is not. */
+  async #judged({ update, grant }: Offer, valid: ValidUpdate | null, hot: HotDocument): Promise<Judged> {
+    const { work, bounds } = this.#options
+    const isGuarded = hot.guard !== null
+    if (valid !== null) return judgeUpdate(valid, hot.state, isGuarded)
+    if (update.length <= bounds.maxInlineBytes) {
+      await this.#turn.wait(update.length)
+      return judgeUpdate(validateUpdate(update), hot.state, isGuarded)
+    }
+    const judged = await work.run('judge', { update: ownBytes(update), known: packState(hot.state), isGuarded }, grant.principal)
+    return judged.type === 'fits' ? { type: 'fits', cut: unpackCut(judged.cut), placed: judged.placed } : judged
+  }
+
+  #take(offer: Offer, judged: Judged, hot: HotDocument): Promise<Outcome> {
     const { space } = offer
     if (space.failure !== null) return Promise.resolve({ type: 'failed', error: space.failure })
     if (hot.isPurged) return Promise.resolve(refused('relay/purged', `${offer.document} was purged`))
-    const cut = cutUpdate(valid, hot.state)
-    if (cut.type === 'incomplete') return Promise.resolve(incomplete)
-    if (cut.type === 'known') return whenDurable(hot, space.head)
-    const refusal = this.#refusal(offer, valid, cut, hot)
-    if (refusal !== null) return Promise.resolve(refused(refusal.code, refusal.detail))
+    if (judged.type === 'incomplete') return Promise.resolve(incomplete)
+    if (judged.type === 'known') return whenDurable(hot, space.head)
+    const { cut, placed } = judged
     const claims = claimsOf(cut, offer.kind, hot)
+    const refusal = this.#refusal(offer, cut, placed, claims, hot)
+    if (refusal !== null) return Promise.resolve(refused(refusal.code, refusal.detail))
     for (const client of claims) hot.owners.set(client, offer.grant.principal)
     const entry = entryOf(offer, cut, claims)
     advanceState(hot.state, cut)
@@ -202,8 +227,8 @@ class DocumentAcceptor implements Acceptor {
   }
 
   /** Whose the client ids of an update are, as far as nobody has asked yet. */
-  async #learnOwners({ space }: Offer, valid: ValidUpdate, hot: HotDocument): Promise<void> {
-    const clients = unownedIn(hot, valid)
+  async #learnOwners({ space }: Offer, judged: Judged, hot: HotDocument): Promise<void> {
+    const clients = unownedIn(hot, judged)
     if (clients.length === 0) return
     const claims = await this.#options.log.claims(space.name, clients)
     // A commit under way may have claimed them meanwhile: what is known already stays.
@@ -211,28 +236,30 @@ class DocumentAcceptor implements Acceptor {
   }
 
   /** Why an update that fits may not come in; the index of what stands includes it when it may. */
-  #refusal(offer: Offer, valid: ValidUpdate, cut: Cut & { readonly type: 'fits' }, hot: HotDocument): Refusal | null {
+  #refusal(offer: Offer, cut: Fits, placed: readonly Placed[], claims: readonly number[], hot: HotDocument): Refusal | null {
     const { document, grant, kind, space } = offer
     const { principal, access } = grant
-    const { maxDocumentBytes, maxSpaceBytes } = this.#options.bounds
+    const { bounds } = this.#options
+    const { maxDocumentBytes, maxSpaceBytes, maxNewClients } = bounds
     const bytes = cut.update.length
-    if (hot.logBytes + bytes > maxDocumentBytes) {
+    const isTooLong = hot.logBytes + bytes > maxDocumentBytes
+    const problem = isTooLong
+      ? `the document would have ${hot.logBytes + bytes} bytes where ${maxDocumentBytes} are the limit`
+      : overgrown(hot.state, cut, bounds)
+    if (problem !== null) {
       // Compaction may have made it smaller since: whoever comes next is judged by what the log has.
       if (hot.inFlight === 0) this.#options.states.drop(space.name, document)
-      return {
-        code: 'relay/too-large',
-        detail: `the document would have ${hot.logBytes + bytes} bytes where ${maxDocumentBytes} are the limit`,
-      }
+      return { code: 'relay/too-large', detail: problem }
     }
+    if (claims.length > maxNewClients) return { code: 'relay/too-large', detail: `${claims.length} client ids are new with one push` }
     if (space.bytes + bytes > maxSpaceBytes) return { code: 'relay/space-full', detail: `the space has ${space.bytes} bytes` }
     if (kind === 'push') {
       const foreign = [...cut.clocks.keys()].find((client) => (hot.owners.get(client) ?? principal) !== principal)
       if (foreign !== undefined) return { code: 'relay/forbidden', detail: `client ${foreign} belongs to another user` }
     }
     if (hot.guard !== null) {
-      const update = cut.update === valid.bytes ? valid : validateUpdate(cut.update)
       const clockOf = (client: number): number => cut.clocks.get(client) ?? hot.state.stateVector.get(client) ?? 0
-      const refusal = this.#options.guard.judge(hot.guard, { document, update, deletes: cut.deletes, clockOf, principal, access, kind })
+      const refusal = this.#options.guard.judge(hot.guard, { document, placed, deletes: cut.deletes, clockOf, principal, access, kind })
       if (refusal !== null) return refusal
     }
     return null
@@ -269,8 +296,6 @@ const refused = (code: ErrorCode, detail: string): Outcome => ({ type: 'refused'
 
 const incomplete = refused('relay/incomplete', 'the update builds on what the relay lacks')
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
 /** What can be told without looking at the bytes. */
 function refuseAtOnce({ document, update, grant }: Offer, bounds: RelayBounds): Outcome | null {
   const { maxUpdateBytes } = bounds.announced
@@ -281,14 +306,17 @@ function refuseAtOnce({ document, update, grant }: Offer, bounds: RelayBounds): 
 }
 
 /** Client ids that a push brings first, or is first to continue: from now on they are its principal's. */
-const claimsOf = (cut: Cut & { readonly type: 'fits' }, kind: LogEntry['kind'], hot: HotDocument): number[] =>
+const claimsOf = (cut: Fits, kind: LogEntry['kind'], hot: HotDocument): number[] =>
   kind === 'push' ? [...cut.clocks.keys()].filter((client) => (hot.owners.get(client) ?? null) === null) : []
 
-/** Client ids of an update of which it is not known whose they are. */
-const unownedIn = ({ owners }: HotDocument, { clients }: ValidUpdate): number[] =>
-  clients.flatMap(({ client }) => (owners.has(client) ? [] : [client]))
+/** Client ids that an update moves on and of which it is not known whose they are. */
+const unownedIn = ({ owners }: HotDocument, judged: Judged): number[] =>
+  judged.type === 'fits' ? [...judged.cut.clocks.keys()].filter((client) => !owners.has(client)) : []
 
-function entryOf(offer: Offer, cut: Cut & { readonly type: 'fits' }, claims: readonly number[]): LogEntry {
+/** What was wrong, in the words of a refusal. */
+const refusalCode = ({ code }: TidemarkError): ErrorCode => (code === 'relay/too-large' || code === 'relay/busy' ? code : 'relay/invalid')
+
+function entryOf(offer: Offer, cut: Fits, claims: readonly number[]): LogEntry {
   const { space, document, kind, grant } = offer
   return { space: space.name, document, update: ownBytes(cut.update), principal: grant.principal, kind, claims }
 }

@@ -6,10 +6,13 @@
  * 2. A state with commits in flight is never evicted; so what is loaded from the log is never behind.
  * 3. Count and estimated bytes are bounded; the least recently used go first.
  */
-import { type DocumentState, emptyState, stateOf, validateUpdate, wholeDocument } from '@tidemark/updates'
+import { type DocumentState, emptyState } from '@tidemark/updates'
 import type { Guard, GuardIndex } from './guard.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log, Place } from './log.ts'
+import type { Placed } from './placed.ts'
+import { unpackState } from './work/packing.ts'
+import { doJob, type Work } from './work/work.ts'
 
 export interface HotDocument {
   readonly state: DocumentState
@@ -27,6 +30,8 @@ export interface HotDocument {
   lastCommit: Promise<Place> | null
   /** Estimated bytes at the last look. */
   bytes: number
+  /** How often it may change before the estimate is made again. */
+  untilEstimate: number
 }
 
 export interface DocumentStates {
@@ -42,22 +47,24 @@ export interface DocumentStates {
   drop(space: string, document: string): void
 }
 
-export function createDocumentStates(log: Log, bounds: RelayBounds, guard: Guard): DocumentStates {
-  return new States(log, bounds, guard)
+export function createDocumentStates(log: Log, bounds: RelayBounds, guard: Guard, work: Work): DocumentStates {
+  return new States(log, bounds, guard, work)
 }
 
 class States implements DocumentStates {
   readonly #log: Log
   readonly #bounds: RelayBounds
   readonly #guard: Guard
+  readonly #work: Work
   readonly #hot = new Map<string, HotDocument>()
   readonly #loads = new Map<string, Promise<HotDocument>>()
   #bytes = 0
 
-  constructor(log: Log, bounds: RelayBounds, guard: Guard) {
+  constructor(log: Log, bounds: RelayBounds, guard: Guard, work: Work) {
     this.#log = log
     this.#bounds = bounds
     this.#guard = guard
+    this.#work = work
   }
 
   get count(): number {
@@ -83,9 +90,13 @@ class States implements DocumentStates {
 
   #keep(key: string, hot: HotDocument): void {
     this.#hot.set(key, hot)
-    const bytes = estimateBytes(hot)
-    this.#bytes += bytes - hot.bytes
-    hot.bytes = bytes
+    if (--hot.untilEstimate <= 0) {
+      const bytes = estimateBytes(hot)
+      this.#bytes += bytes - hot.bytes
+      hot.bytes = bytes
+      // Estimating walks over the clients, so a document of many is looked at more rarely.
+      hot.untilEstimate = 1 + (hot.state.stateVector.size >>> 3)
+    }
     this.trim()
   }
 
@@ -94,34 +105,39 @@ class States implements DocumentStates {
   }
 
   #load(key: string, space: string, document: string): Promise<HotDocument> {
-    const load = this.#log
-      .load(space, document)
-      .then((loaded) => {
-        // Another offer may have brought the state back while this one was reading.
-        const present = this.#hot.get(key)
-        if (present !== undefined) return present
-        const update = loaded === null || loaded === 'purged' ? null : loaded.update
-        const hot: HotDocument = {
-          state: update === null ? emptyState() : stateOf([update]),
-          isPurged: loaded === 'purged',
-          guard: this.#indexOf(document, update),
-          owners: new Map(),
-          logBytes: update?.length ?? 0,
-          inFlight: 0,
-          lastCommit: null,
-          bytes: 0,
-        }
-        this.#keep(key, hot)
-        return hot
-      })
-      .finally(() => this.#loads.delete(key))
+    const load = this.#read(key, space, document).finally(() => this.#loads.delete(key))
     this.#loads.set(key, load)
     return load
   }
 
-  #indexOf(document: string, update: Uint8Array | null): GuardIndex | null {
-    if (!this.#guard.watches(document)) return null
-    return update === null ? new Map() : this.#guard.index(validateUpdate(update, wholeDocument))
+  async #read(key: string, space: string, document: string): Promise<HotDocument> {
+    const loaded = await this.#log.load(space, document)
+    const update = loaded === null || loaded === 'purged' ? null : loaded.update
+    const { state, placed } = update === null ? { state: emptyState(), placed: [] } : await this.#stateOf(document, update)
+    // Another offer may have brought the state back while this one was reading.
+    const present = this.#hot.get(key)
+    if (present !== undefined) return present
+    const guard = this.#guard.watches(document) ? this.#guard.index(placed) : null
+    const hot: HotDocument = {
+      state,
+      isPurged: loaded === 'purged',
+      guard,
+      owners: new Map(),
+      logBytes: update?.length ?? 0,
+      inFlight: 0,
+      lastCommit: null,
+      bytes: 0,
+      untilEstimate: 0,
+    }
+    this.#keep(key, hot)
+    return hot
+  }
+
+  async #stateOf(document: string, update: Uint8Array): Promise<{ state: DocumentState; placed: readonly Placed[] }> {
+    const input = { update, isGuarded: this.#guard.watches(document) }
+    const isSmall = update.length <= this.#bounds.maxInlineBytes
+    const { state, placed } = isSmall ? doJob('load', input) : await this.#work.run('load', input, document)
+    return { state: unpackState(state), placed }
   }
 
   trim(): void {
@@ -151,16 +167,17 @@ const bytesOfRange = 16
 /** One entry that stands, with its value. */
 const bytesOfEntry = 160
 
-function estimateBytes({ state: { stateVector, deletes }, guard, owners }: HotDocument): number {
+function estimateBytes({ state: { stateVector, deletes, shape }, guard, owners }: HotDocument): number {
   let ranges = 0
   for (const client of deletes.values()) ranges += client.length / 2
+  for (const client of shape.depths.values()) ranges += client.length / 2
   let entries = 0
   for (const own of guard?.values() ?? []) entries += own.size
   return (
     bytesOfDocument +
     bytesOfEntry * entries +
     bytesOfClient * owners.size +
-    bytesOfClient * (stateVector.size + deletes.size) +
+    bytesOfClient * (stateVector.size + deletes.size + shape.depths.size + shape.roots.size) +
     bytesOfRange * ranges
   )
 }

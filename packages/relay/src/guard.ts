@@ -13,8 +13,9 @@
  */
 import type { ErrorCode } from '@tidemark/base'
 import { type Access, parseDocumentName } from '@tidemark/protocol'
-import { canonicalJson, dotKey, type GuardFile, isDot, type KnownEntry, readEntry } from '@tidemark/schema'
-import { type DeleteSet, objectContents, type ValidUpdate } from '@tidemark/updates'
+import { dotKey, type GuardFile, isDot, type KnownEntry } from '@tidemark/schema'
+import type { DeleteSet } from '@tidemark/updates'
+import type { Placed } from './placed.ts'
 import { anonymous } from './sign-in.ts'
 
 /** One entry that stands in a document. */
@@ -37,7 +38,8 @@ export interface Refusal {
 /** What comes in, reduced to what the document lacks. */
 export interface Guarded {
   readonly document: string
-  readonly update: ValidUpdate
+  /** The entries in it. */
+  readonly placed: readonly Placed[]
   readonly deletes: DeleteSet
   /** The document's clocks with this update. */
   readonly clockOf: (client: number) => number
@@ -49,8 +51,8 @@ export interface Guarded {
 export interface Guard {
   /** Whether this document is watched over at all. */
   watches(document: string): boolean
-  /** The index of a document whose state this is. */
-  index(state: ValidUpdate): GuardIndex
+  /** The index of a document that holds these. */
+  index(placed: readonly Placed[]): GuardIndex
   /** Null when nothing is wrong; the index then includes the update. */
   judge(index: GuardIndex, guarded: Guarded): Refusal | null
 }
@@ -59,46 +61,32 @@ export interface Guard {
 export function createGuard(file: GuardFile | null): Guard {
   return {
     watches: (document) => file === null || typeRules(file, document) !== undefined,
-    index: (state) => {
+    index: (placed) => {
       const index: GuardIndex = new Map()
-      const entries = [...objectContents(state)].flatMap(({ client, clock, value }) => {
-        const entry = readEntry(value)
-        return entry === null ? [] : [{ client, clock, entry }]
-      })
-      for (const one of entries) stand(index, one)
-      for (const { entry } of entries) supersede(index, entry)
+      for (const one of placed) stand(index, one)
+      for (const one of placed) supersede(index, one)
       return index
     },
     judge: (index, guarded) => {
-      const entries: Placed[] = []
-      for (const { client, clock, value } of objectContents(guarded.update)) {
-        const shape = shapeOf(value)
-        if (shape === null) continue
-        const refusal = refuseShape(shape, client, clock, guarded)
+      const { placed } = guarded
+      for (const one of placed) {
+        const refusal = refuseShape(one, guarded)
         if (refusal !== null) return refusal
-        const entry = readEntry(value)
-        if (entry !== null) entries.push({ client, clock, entry })
       }
       const rules = file === null ? undefined : typeRules(file, guarded.document)
-      for (const { entry } of entries) {
-        const refusal = refuseEntry(index, entry, rules, guarded)
+      for (const { entry } of placed) {
+        const refusal = entry === null ? null : refuseEntry(index, entry, rules, guarded)
         if (refusal !== null) return refusal
       }
-      const superseding = new Set(entries.flatMap(({ entry }) => entry.names))
+      const superseding = new Set(placed.flatMap(({ entry }) => entry?.names ?? []))
       const refusal = refuseDeletes(index, guarded, superseding)
       if (refusal !== null) return refusal
-      for (const one of entries) stand(index, one)
-      for (const { entry } of entries) supersede(index, entry)
+      for (const one of placed) stand(index, one)
+      for (const one of placed) supersede(index, one)
       remove(index, guarded.deletes)
       return null
     },
   }
-}
-
-interface Placed {
-  readonly client: number
-  readonly clock: number
-  readonly entry: KnownEntry
 }
 
 type Rules = GuardFile['entities'][string]
@@ -111,19 +99,7 @@ function typeRules(file: GuardFile, document: string): Rules | undefined {
 const forbidden = (detail: string): Refusal => ({ code: 'relay/forbidden', detail })
 const invalid = (detail: string): Refusal => ({ code: 'relay/invalid', detail })
 
-/** What every entry has, also one of a build that is newer than this relay. */
-interface Shape {
-  readonly i: unknown
-  readonly by: unknown
-  readonly o: readonly unknown[]
-}
-
-function shapeOf(value: unknown): Shape | null {
-  const { i, f, o, by } = value as Record<string, unknown>
-  return typeof f === 'string' && Array.isArray(o) && i !== undefined ? { i, by, o } : null
-}
-
-function refuseShape({ i, by, o }: Shape, client: number, clock: number, { principal, kind, clockOf }: Guarded): Refusal | null {
+function refuseShape({ client, clock, i, by, o }: Placed, { principal, kind, clockOf }: Guarded): Refusal | null {
   const own = dotKey([client, clock])
   if (!isDot(i) || dotKey(i) !== own) return invalid(`the entry at ${own} names another place as its own`)
   const isSignedIn = principal !== anonymous.principal
@@ -187,15 +163,15 @@ function remove(index: GuardIndex, deletes: DeleteSet): void {
 
 const keptKinds: ReadonlySet<string> = new Set(['decide', 'withdraw', 'delete', 'restore'])
 
-function stand(index: GuardIndex, { client, clock, entry }: Placed): void {
+function stand(index: GuardIndex, { client, clock, entry, value }: Placed): void {
+  if (entry === null) return
   const own = index.get(client) ?? new Map<number, Standing>()
   index.set(client, own)
-  const value = entry.v === undefined ? '' : canonicalJson(entry.v)
   own.set(clock, { field: entry.f, value, isKept: keptKinds.has(entry.k), isSuperseded: false })
 }
 
-function supersede(index: GuardIndex, { o }: KnownEntry): void {
-  for (const [client, clock] of o) {
+function supersede(index: GuardIndex, { entry }: Placed): void {
+  for (const [client, clock] of entry?.o ?? []) {
     const standing = index.get(client)?.get(clock)
     if (standing !== undefined) standing.isSuperseded = true
   }

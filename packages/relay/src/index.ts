@@ -31,3 +31,5 @@ export { type Authorize, anonymous, type SignIn, type SignInRequest } from './si
 export { type JwtSignInOptions, jwtLimits, jwtSignIn } from './sign-in-jwt.ts'
 export { openSqliteLog, type SqliteLogOptions } from './sqlite-log.ts'
 export type { StockTarget } from './stock-session.ts'
+export type { JobKind, Jobs, Work } from './work/work.ts'
+export { createWorkPool, type WorkPoolOptions } from './work/work-pool.ts'

@@ -56,6 +56,18 @@ export interface RelayBounds {
   readonly principalRateFactor: number
   /** Connections of one principal. */
   readonly maxSessionsPerPrincipal: number
+  /** Bytes of updates that are read on the event loop in one turn; what is larger, alone or together, is read elsewhere or later. */
+  readonly maxInlineBytes: number
+  /** Root types of one document. */
+  readonly maxRoots: number
+  /** Types within types of one document. */
+  readonly maxTypes: number
+  /** How many types deep one document may be nested. */
+  readonly maxDepth: number
+  /** Client ids that have written to one document. */
+  readonly maxClients: number
+  /** Client ids that one push may be the first to use. */
+  readonly maxNewClients: number
   /** Bytes that the log may have of one document; beyond it pushes to it are refused as too large. */
   readonly maxDocumentBytes: number
   /** Bytes that the log may have of one space; beyond it pushes to it are refused. */
@@ -91,6 +103,12 @@ export const defaultRelayBounds: RelayBounds = {
   requestRate: { perSecond: 100, burst: 1_000 },
   principalRateFactor: 4,
   maxSessionsPerPrincipal: 256,
+  maxInlineBytes: 32 << 10,
+  maxRoots: 1_024,
+  maxTypes: 200_000,
+  maxDepth: 128,
+  maxClients: 50_000,
+  maxNewClients: 1_000,
   maxDocumentBytes: wireLimits.maxMessageBytes,
   maxSpaceBytes: 16 * 2 ** 30,
   restartMinMs: 500,

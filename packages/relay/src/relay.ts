@@ -18,6 +18,7 @@ import { createSession, type Session, type SessionContext } from './session.ts'
 import { type Authorize, anonymous } from './sign-in.ts'
 import type { Member } from './space.ts'
 import { createStockSession, type StockTarget } from './stock-session.ts'
+import { inlineWork, type Work } from './work/work.ts'
 
 export interface RelayOptions {
   /** Closed with the relay. */
@@ -33,6 +34,8 @@ export interface RelayOptions {
   readonly meter?: RelayMeter
   /** What `guardFile` of the schema package gives for the app's entities; without it every document is watched by the rules that need none. */
   readonly guardFile?: GuardFile
+  /** Where what would hold the event loop is done, `createWorkPool` on Node; on the caller's own thread when left out. Closed with the relay. */
+  readonly work?: Work
 }
 
 /** What is known of a connection before its first message. */
@@ -88,13 +91,15 @@ class LocalRelay implements Relay {
   readonly #meter: RelayMeter | null
   #closing: Promise<void> | null = null
 
-  constructor({ log: bare, clock, random, limits, logger = silentLogger, authorize = () => anonymous, guardFile, meter }: RelayOptions) {
+  constructor(options: RelayOptions) {
+    const { log: bare, clock, random, limits, logger = silentLogger, authorize = () => anonymous } = options
+    const { guardFile, meter, work = inlineWork } = options
     this.#meter = meter ?? null
     const log = meter === undefined ? bare : meteredLog(bare, meter, clock)
     const bounds: RelayBounds = { ...defaultRelayBounds, ...limits }
     const hub = createHub(log, bounds)
     const guard = createGuard(guardFile ?? null)
-    const states = createDocumentStates(log, bounds, guard)
+    const states = createDocumentStates(log, bounds, guard, work)
     const queue = createCommitQueue({
       log,
       bounds,
@@ -104,11 +109,11 @@ class LocalRelay implements Relay {
         hub.failed(spaces, error)
       },
     })
-    const plain = createAcceptor({ states, queue, bounds, guard, log })
+    const plain = createAcceptor({ states, queue, bounds, guard, log, clock, work })
     const acceptor = meter === undefined ? plain : meteredAcceptor(plain, meter)
     const comeBackMs = (): number => Math.round(bounds.restartMinMs + fraction(random) * bounds.restartSpreadMs)
     const principals = new Principals(clock, bounds)
-    this.#context = { hub, log, acceptor, clock, bounds, logger, authorize, principals, comeBackMs }
+    this.#context = { hub, log, work, acceptor, clock, bounds, logger, authorize, principals, comeBackMs }
     this.#figures = () => ({ openSpaces: hub.openSpaces, hotDocuments: states.count, queuedBytes: acceptor.openBytes })
   }
 
@@ -166,6 +171,7 @@ class LocalRelay implements Relay {
     // What waits for the log is still answered.
     await this.#context.acceptor.close()
     for (const session of [...this.#sessions]) this.#endAsBusy(session)
+    await this.#context.work.close()
     await this.#context.log.close()
   }
 

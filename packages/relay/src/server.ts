@@ -16,6 +16,7 @@ import { silentLogger } from './logger.ts'
 import { createMetrics, type RelayMetrics } from './metrics.ts'
 import { readUpgradePath, type UpgradePath } from './paths.ts'
 import { createRelay, type Relay, type RelayOptions } from './relay.ts'
+import { createWorkPool } from './work/work-pool.ts'
 import { serveSocket } from './ws-socket.ts'
 
 export interface RelayServerOptions extends RelayOptions {
@@ -78,7 +79,8 @@ class NetworkServer implements RelayServer {
   constructor(options: RelayServerOptions) {
     this.#options = options
     this.#metrics = options.metrics === true ? createMetrics() : null
-    this.relay = createRelay(this.#metrics === null ? options : { ...options, meter: this.#metrics.meter })
+    const { work = createWorkPool(options) } = options
+    this.relay = createRelay({ ...options, work, ...(this.#metrics === null ? {} : { meter: this.#metrics.meter }) })
     this.#metrics?.watch(() => this.relay.figures)
     const bounds: RelayBounds = { ...defaultRelayBounds, ...options.limits }
     const { maxFrameBytes, maxUpdateBytes } = bounds.announced

@@ -41,11 +41,13 @@ import type { ConnectionInfo } from './relay.ts'
 import type { Authorize } from './sign-in.ts'
 import type { Member, Space } from './space.ts'
 import { startOf } from './start.ts'
+import type { Work } from './work/work.ts'
 
 /** What every session of a relay works with. */
 export interface SessionContext {
   readonly hub: Hub
   readonly log: Log
+  readonly work: Work
   readonly acceptor: Acceptor
   readonly clock: Clock
   readonly bounds: RelayBounds

@@ -5,8 +5,10 @@ import { lockDirectory, openDatabase, openForReading } from './sqlite-database.t
 import { SqliteReader } from './sqlite-reader.ts'
 import { SqliteWriter } from './sqlite-writer.ts'
 import { openTombstones } from './tombstones.ts'
+import { buffersOf } from './work/buffers.ts'
 
-const answer = (message: Answer): void => parentPort?.postMessage(message)
+// What was read is nobody else's: handed over, not copied.
+const answer = (message: Answer): void => parentPort?.postMessage(message, buffersOf(message))
 
 function start({ role, directory, tombstones, opening }: WorkerStart): void {
   const unlock = role === 'write' ? lockDirectory(directory) : () => undefined

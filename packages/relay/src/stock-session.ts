@@ -14,7 +14,7 @@
  */
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandlers, wireLimits } from '@tidemark/protocol'
-import { decodeStateVector, diffForStateVector, emptyUpdate } from '@tidemark/updates'
+import { decodeStateVector, emptyUpdate } from '@tidemark/updates'
 import type { Outcome } from './acceptor.ts'
 import type { AwarenessEntry, AwarenessMember } from './awareness-rooms.ts'
 import { Pacer } from './pacer.ts'
@@ -24,6 +24,7 @@ import type { ConnectionInfo } from './relay.ts'
 import type { Session, SessionContext } from './session.ts'
 import type { Member, Space } from './space.ts'
 import { encodeStep1, encodeStep2, encodeStockAwareness, encodeStockUpdate, readStockMessage } from './stock-wire.ts'
+import { doJob } from './work/work.ts'
 
 export interface StockTarget {
   readonly space: string
@@ -289,16 +290,13 @@ class StockSession implements Session, Member, AwarenessMember {
     const { space, document } = this.#target
     // Whatever is committed by now is in what the log gives.
     const head = this.#space?.head ?? 0
-    this.#context.log.load(space, document).then(
-      (loaded) => {
+    this.#lacking(space, document, stateVector).then(
+      ({ seq, message }) => {
         this.#answering = false
         if (this.#isClosed) return
         this.#guard(() => {
-          if (loaded === 'purged') throw purged(this.#target)
-          this.#seq = Math.max(this.#seq ?? 0, head, loaded?.seq ?? 0)
-          const update = loaded?.update ?? emptyUpdate
-          if (stateVector === null) this.#send(encodeStockUpdate(update))
-          else this.#send(encodeStep2(diffForStateVector(update, stateVector)))
+          this.#seq = Math.max(this.#seq ?? 0, head, seq)
+          this.#send(message)
           const asked = this.#asked
           this.#asked = null
           if (asked !== null) this.#answer(asked)
@@ -307,6 +305,17 @@ class StockSession implements Session, Member, AwarenessMember {
       },
       (error) => this.#endBy(error),
     )
+  }
+
+  async #lacking(space: string, document: string, stateVector: Uint8Array | null): Promise<{ seq: number; message: Uint8Array }> {
+    const { log, work, bounds } = this.#context
+    const loaded = await log.load(space, document)
+    if (loaded === 'purged') throw purged(this.#target)
+    const { seq, update } = loaded ?? { seq: 0, update: emptyUpdate }
+    if (stateVector === null) return { seq, message: encodeStockUpdate(update) }
+    const input = { update, stateVector }
+    const isSmall = update.length <= bounds.maxInlineBytes
+    return { seq, message: encodeStep2(isSmall ? doJob('diff', input) : await work.run('diff', input, this.principal ?? '')) }
   }
 
   #hasRoom(): boolean {

@@ -1,4 +1,4 @@
-import { systemRandom } from '@tidemark/base'
+import { systemClock, systemRandom } from '@tidemark/base'
 import { mergeGrouped } from '@tidemark/updates'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
@@ -8,6 +8,7 @@ import { createDocumentStates, type DocumentStates } from '../src/document-state
 import { createGuard } from '../src/guard.ts'
 import { createMemoryLog, defaultRelayBounds, type Grant, type Log, type RelayBounds } from '../src/index.ts'
 import { Space } from '../src/space.ts'
+import { inlineWork, type Work } from '../src/work/work.ts'
 import { loadOf } from './log.contract.ts'
 import { textUpdate } from './wire-client.ts'
 
@@ -18,19 +19,19 @@ interface World {
   offer(document: string, update: Uint8Array, grant?: Grant, kind?: 'push' | 'carry'): Promise<Outcome>
 }
 
-async function create(changes: Partial<RelayBounds> = {}): Promise<World> {
+async function create(changes: Partial<RelayBounds> = {}, work: Work = inlineWork): Promise<World> {
   const bounds = { ...defaultRelayBounds, ...changes }
   const log = createMemoryLog({ random: systemRandom })
   const space = new Space('s', await log.open('s'), bounds)
   const guard = createGuard(null)
-  const states = createDocumentStates(log, bounds, guard)
+  const states = createDocumentStates(log, bounds, guard, work)
   const queue = createCommitQueue({
     log,
     bounds,
     onCommitted: (batch) => space.committed(batch),
     onFailed: (_, error) => space.fail(error),
   })
-  const acceptor = createAcceptor({ states, queue, bounds, guard, log })
+  const acceptor = createAcceptor({ states, queue, bounds, guard, log, clock: systemClock, work })
   const author = {}
   return {
     log,

@@ -186,12 +186,14 @@ test('its metrics tell what it took, refused and holds, and only where they are 
   const taken = ada.push('note/1', textUpdate('hello', 1))
   const refused = ada.push('note/1', textUpdate('x'.repeat(400), 2))
   await ada.until(() => ada.isAcked(taken) && ada.refused.has(refused))
+  const small = ada.push('note/1', textUpdate('y', 3))
+  await ada.until(() => ada.isAcked(small))
   const told = await text()
   for (const line of [
     'tidemark_sessions 1',
-    'tidemark_updates_total 1',
+    'tidemark_updates_total 2',
     'tidemark_refusals_total{code="relay/too-large"} 1',
-    'tidemark_commit_seconds_count 1',
+    'tidemark_commit_seconds_count 2',
     'tidemark_hot_documents 1',
     'tidemark_slow_readers 0',
   ])

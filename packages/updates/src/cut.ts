@@ -15,8 +15,9 @@
 import * as encoding from 'lib0/encoding'
 import { ByteReader } from './byte-reader.ts'
 import { writeDeleteSet } from './byte-writer.ts'
-import { addRange, type DeleteSet, subtractRanges } from './delete-set.ts'
+import { addRange, addRanges, type DeleteSet, subtractRanges } from './delete-set.ts'
 import type { DocumentState } from './document-state.ts'
+import { type Growth, GrowthBuilder, grow } from './shape.ts'
 import { type ClientStructs, contentKinds, type Dot, infoBits, type StructSpan, type ValidUpdate } from './valid-update.ts'
 import { skipValue } from './value.ts'
 import { WaitingList } from './waiting-list.ts'
@@ -30,6 +31,8 @@ export type Cut =
       /** Client → the next clock with this update, for the clients it moves on. */
       readonly clocks: ReadonlyMap<number, number>
       readonly deletes: DeleteSet
+      /** What it adds to how the document is built. */
+      readonly growth: Growth
     }
   /** Everything in it is known. */
   | { readonly type: 'known' }
@@ -50,15 +53,15 @@ export function cutUpdate(update: ValidUpdate, known: DocumentState): Cut {
     dropped,
     clocks,
     deletes: deletes.left,
+    growth: taken.growth,
   }
 }
 
 /** Makes `known` include a cut that fitted it. */
 export function advanceState(known: DocumentState, cut: Cut & { readonly type: 'fits' }): void {
   for (const [client, clock] of cut.clocks) known.stateVector.set(client, clock)
-  for (const [client, ranges] of cut.deletes) {
-    for (let i = 0; i < ranges.length; i += 2) addRange(known.deletes, client, ranges[i] as number, ranges[i + 1] as number)
-  }
+  for (const [client, ranges] of cut.deletes) addRanges(known.deletes, client, ranges)
+  grow(known.shape, cut.growth)
 }
 
 interface Taken {
@@ -66,6 +69,7 @@ interface Taken {
   readonly dropped: boolean
   /** Whether every struct was taken whole. */
   readonly isWhole: boolean
+  readonly growth: Growth
 }
 
 /** Takes each client's structs in order; one that waits for another client's is resumed when that one gets there. */
@@ -75,6 +79,7 @@ function takeStructs(clients: readonly ClientStructs[], known: DocumentState): T
   const next = new Map(clients.map((one) => [one.client, 0]))
   const waiting = new Map<number, WaitingList<ClientStructs>>()
   const work = [...clients]
+  const growth = new GrowthBuilder(known.shape)
   let isWhole = true
   for (let one = work.pop(); one !== undefined; one = work.pop()) {
     let index = next.get(one.client) as number
@@ -89,6 +94,7 @@ function takeStructs(clients: readonly ClientStructs[], known: DocumentState): T
         waitFor(waiting, missing, one)
         break
       }
+      if (clock === struct.clock) growth.add(one.client, struct)
       clocks.set(one.client, struct.clock + struct.length)
     }
     next.set(one.client, index)
@@ -96,7 +102,7 @@ function takeStructs(clients: readonly ClientStructs[], known: DocumentState): T
     for (let waiter = list?.takeBelow(clockOf(one.client)); waiter != null; waiter = list?.takeBelow(clockOf(one.client))) work.push(waiter)
   }
   const dropped = clients.some((one) => one.structs.slice(next.get(one.client)).some((struct) => !isSkip(struct)))
-  return { clocks, dropped, isWhole: isWhole && !dropped }
+  return { clocks, dropped, isWhole: isWhole && !dropped, growth }
 }
 
 function waitFor(waiting: Map<number, WaitingList<ClientStructs>>, dot: Dot, one: ClientStructs): void {

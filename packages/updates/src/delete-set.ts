@@ -29,6 +29,50 @@ export function addRange(set: DeleteSet, client: number, start: number, end: num
   else ranges.splice(from, to - from, Math.min(start, ranges[from] as number), Math.max(end, ranges[to - 1] as number))
 }
 
+/**
+ * Adds many ranges, which keep this file's invariant.
+ *
+ * One by one each would move everything behind it, which takes a hostile update seconds.
+ */
+export function addRanges(set: DeleteSet, client: number, added: readonly number[]): void {
+  const ranges = set.get(client)
+  if (ranges === undefined) set.set(client, [...added])
+  else if (added.length <= fewNumbers) {
+    for (let i = 0; i < added.length; i += 2) addRange(set, client, added[i] as number, added[i + 1] as number)
+  } else set.set(client, joined(ranges, added))
+}
+
+/** Ranges in any order, as this file keeps them: sorted, and those that touch melted together. */
+export function normalRanges(ranges: number[]): number[] {
+  let isNormal = true
+  for (let i = 2; i < ranges.length && isNormal; i += 2) isNormal = (ranges[i] as number) > (ranges[i - 1] as number)
+  if (isNormal) return ranges
+  const starts = Array.from({ length: ranges.length / 2 }, (_, i) => i * 2).sort((a, b) => (ranges[a] as number) - (ranges[b] as number))
+  const normal: number[] = []
+  for (const at of starts) extend(normal, ranges[at] as number, ranges[at + 1] as number)
+  return normal
+}
+
+/** Up to here ranges are added one by one. */
+const fewNumbers = 64
+
+function joined(a: readonly number[], b: readonly number[]): number[] {
+  const both: number[] = []
+  for (let i = 0, j = 0; i < a.length || j < b.length; ) {
+    const isA = j >= b.length || (i < a.length && (a[i] as number) <= (b[j] as number))
+    if (isA) extend(both, a[i++] as number, a[i++] as number)
+    else extend(both, b[j++] as number, b[j++] as number)
+  }
+  return both
+}
+
+/** Puts a range behind others that begin no later. */
+function extend(ranges: number[], start: number, end: number): void {
+  const last = ranges.length - 1
+  if (last > 0 && start <= (ranges[last] as number)) ranges[last] = Math.max(ranges[last] as number, end)
+  else ranges.push(start, end)
+}
+
 /** The parts of `start` to `end` that are not in `ranges`, flat. */
 export function subtractRanges(start: number, end: number, ranges: readonly number[] | undefined): number[] {
   const left: number[] = []

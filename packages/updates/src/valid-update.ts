@@ -16,7 +16,7 @@
  * What it does not judge: whether the update fits a document. `cutUpdate` does.
  */
 import { ByteReader, invalid } from './byte-reader.ts'
-import { addRange, type DeleteSet } from './delete-set.ts'
+import { type DeleteSet, normalRanges } from './delete-set.ts'
 import { updateLimits } from './limits.ts'
 import { skipJson, skipValue } from './value.ts'
 
@@ -49,6 +49,8 @@ export interface StructSpan {
   readonly info: number
   readonly origin: Dot | null
   readonly rightOrigin: Dot | null
+  /** The root type that holds it, where the bytes name it. */
+  readonly root: string | null
   /** The type that holds it, where the bytes name it by id. */
   readonly parent: Dot | null
   readonly start: number
@@ -115,19 +117,20 @@ function readStruct(reader: ByteReader, client: number, clock: number): StructSp
     if (info !== kind) throw invalid('a collected struct with an origin')
     const contentStart = reader.position
     const length = readLength(reader)
-    return { clock, length, info, origin: null, rightOrigin: null, parent: null, start, contentStart, end: reader.position }
+    return { clock, length, info, origin: null, rightOrigin: null, root: null, parent: null, start, contentStart, end: reader.position }
   }
   const origin = (info & infoBits.origin) !== 0 ? readDot(reader, client, clock) : null
   const rightOrigin = (info & infoBits.rightOrigin) !== 0 ? readDot(reader, client, clock) : null
+  let root: string | null = null
   let parent: Dot | null = null
   if (origin === null && rightOrigin === null) {
-    if (reader.number() === 1) reader.name()
+    if (reader.number() === 1) root = reader.name()
     else parent = readDot(reader, client, clock)
     if ((info & infoBits.parentSub) !== 0) reader.name()
   }
   const contentStart = reader.position
   const length = skipContent(reader, kind)
-  return { clock, length, info, origin, rightOrigin, parent, start, contentStart, end: reader.position }
+  return { clock, length, info, origin, rightOrigin, root, parent, start, contentStart, end: reader.position }
 }
 
 function readDot(reader: ByteReader, ownClient: number, ownClock: number): Dot {
@@ -186,19 +189,23 @@ function skipType(reader: ByteReader): void {
 
 function readDeletes(reader: ByteReader, maxDeleteRanges: number): DeleteSet {
   const deletes: DeleteSet = new Map()
+  const seen = new Set<number>()
   let room = maxDeleteRanges
   for (let left = reader.count(updateLimits.maxClients, 2, 'clients'); left > 0; left--) {
     const client = reader.number()
     if (client >= updateLimits.maxClient) throw invalid(`client ${client} is not 32 bits`)
-    if (deletes.has(client)) throw invalid('a client stands twice among the deletions')
+    if (seen.has(client)) throw invalid('a client stands twice among the deletions')
+    seen.add(client)
     const count = reader.count(room, 2, 'deleted ranges')
     room -= count
+    const ranges: number[] = []
     for (let i = 0; i < count; i++) {
       const clock = reader.number()
       const length = readLength(reader)
       if (clock + length > updateLimits.maxClock) throw invalid(`a deleted clock of ${clock + length}`)
-      addRange(deletes, client, clock, clock + length)
+      ranges.push(clock, clock + length)
     }
+    if (count > 0) deletes.set(client, normalRanges(ranges))
   }
   return deletes
 }

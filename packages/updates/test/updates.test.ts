@@ -243,6 +243,7 @@ describe('merging', () => {
             dropped: false,
             clocks: new Map(),
             deletes: new Map([[1, [start, start + length]]]),
+            growth: { roots: new Set(), types: 0, deepest: 0, depths: new Map() },
           })
         }
         const left = deleteSetDifference((sets[0] as DocumentState).deletes, (sets[1] as DocumentState).deletes).get(1) ?? []
