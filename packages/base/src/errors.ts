@@ -85,6 +85,10 @@ export const errors = {
   ),
   'relay/incomplete': stop('The relay lacks what this change builds on.', 'The client hands on the whole document by itself.'),
   'relay/log-failed': retry('The relay could not store the change.', 'It is tried again by itself; the operator sees the reason.'),
+  'relay/disk-full': retry(
+    'The relay has no space left to store the change.',
+    'It is tried again by itself; the change stays on this device until then.',
+  ),
   'relay/limit': retry('The relay has as many connections as it takes.', 'It is tried again by itself.'),
   'relay/config': stop('The relay is not set up rightly.', 'Correct the option that the message names.'),
   'schema/no-basis': stop(

@@ -7,7 +7,7 @@
  * 2. Nothing is called committed before it is durable, also when its content was known already but is
  *    still on its way to the log under another's name.
  * 3. After a failed commit the document's state is forgotten, and the space serves nobody until it has a
- *    new incarnation.
+ *    new incarnation; unless the disk was full, which is a refusal: nothing was stored, and reading goes on.
  */
 import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
 import { type Access, isDocumentName } from '@tidemark/protocol'
@@ -281,6 +281,7 @@ class DocumentAcceptor implements Acceptor {
       }
       const failed = (error: TidemarkError): void => {
         settle()
+        space.bytes -= entry.update.length
         states.drop(entry.space, entry.document)
         reject(error)
       }
@@ -329,7 +330,8 @@ async function whenDurable(hot: HotDocument, seq: number): Promise<Outcome> {
   try {
     const place = await hot.lastCommit
     return { type: 'committed', seq: Math.max(seq, place?.seq ?? 0) }
-  } catch (error) {
-    return { type: 'failed', error: toTidemarkError(error, 'relay/log-failed') }
+  } catch (cause) {
+    const error = toTidemarkError(cause, 'relay/log-failed')
+    return error.code === 'relay/disk-full' ? refused(error.code, error.message) : { type: 'failed', error }
   }
 }

@@ -6,6 +6,8 @@
  *
  * Invariants
  * 1. When `append` resolves, all of its batch is on stable storage; when it rejects, none of it can be read.
+ *    With `relay/disk-full` that is certain for good, and the log goes on under the same incarnation once there is room; after
+ *    any other failure it may turn out stored later, so its spaces need a new incarnation.
  * 2. `seq` rises per space and becomes visible in rising order; it need not be contiguous.
  * 3. A document keeps its number, and numbers rise from 1 per space.
  * 4. Every opening of the storage begins an incarnation in each space it touches, so that no restore and
@@ -102,7 +104,7 @@ export interface LoadedDocument {
   readonly update: Uint8Array
 }
 
-/** What failures look like: every method rejects with `relay/log-failed`. */
+/** What failures look like: every method rejects with `relay/log-failed`, and those that write with `relay/disk-full`. */
 export interface Log {
   /** The space's history; the first call for a space in this opening of the log begins an incarnation. */
   open(space: string): Promise<SpaceHistory>

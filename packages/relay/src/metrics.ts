@@ -8,6 +8,7 @@
  * | tidemark_queued_bytes                    | updates that wait for their commit                          |
  * | tidemark_feed_lag                        | places that the reader furthest behind is behind the head    |
  * | tidemark_slow_readers                    | readers further behind than a page                          |
+ * | tidemark_disk_full                       | 1 while changes are refused because the disk is full        |
  * | tidemark_commit_seconds, _commit_updates | time of an append with its fsync, and updates in it         |
  * | tidemark_commit_failures_total           | appends that the log did not take                           |
  * | tidemark_committed_bytes_total           | bytes of updates made durable                               |
@@ -74,6 +75,7 @@ export function createMetrics(): RelayMetrics {
         ['queued_bytes', 'Bytes of updates that wait for their commit', 'queuedBytes'],
         ['feed_lag', 'Places that the reader furthest behind is behind the head of its space', 'feedLag'],
         ['slow_readers', 'Readers further behind than a page', 'slowReaders'],
+        ['disk_full', '1 while changes are refused because the disk is full', 'diskFull'],
       ]
       for (const [name, help, figure] of gauges) {
         new Gauge({

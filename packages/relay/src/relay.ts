@@ -59,6 +59,8 @@ export interface RelayFigures {
   readonly feedLag: number
   /** Readers further behind than one page. */
   readonly slowReaders: number
+  /** 1 while changes are refused because the disk is full. */
+  readonly diskFull: number
 }
 
 export interface Relay {
@@ -89,6 +91,8 @@ class LocalRelay implements Relay {
   readonly #sessions = new Set<Session>()
   readonly #figures: () => Pick<RelayFigures, 'openSpaces' | 'hotDocuments' | 'queuedBytes'>
   readonly #meter: RelayMeter | null
+  /** Whether the last append found no room. */
+  #isDiskFull = false
   #closing: Promise<void> | null = null
 
   constructor(options: RelayOptions) {
@@ -103,8 +107,16 @@ class LocalRelay implements Relay {
     const queue = createCommitQueue({
       log,
       bounds,
-      onCommitted: (batch) => hub.committed(batch),
+      onCommitted: (batch) => {
+        if (this.#isDiskFull) logger.info({}, 'the disk takes changes again')
+        this.#isDiskFull = false
+        hub.committed(batch)
+      },
       onFailed: (spaces, error) => {
+        const isFull = error.code === 'relay/disk-full'
+        if (isFull && !this.#isDiskFull) logger.error({ err: error }, 'the disk is full: changes are refused, reading goes on')
+        this.#isDiskFull = isFull
+        if (isFull) return
         logger.error({ err: error, spaces: [...spaces] }, 'the log did not take a batch')
         hub.failed(spaces, error)
       },
@@ -121,7 +133,13 @@ class LocalRelay implements Relay {
     const lags = [...this.#sessions].map(({ lag }) => lag)
     const { maxPageItems } = this.#context.bounds
     const feedLag = lags.reduce((most, lag) => Math.max(most, lag), 0)
-    return { sessions: lags.length, ...this.#figures(), feedLag, slowReaders: lags.filter((lag) => lag > maxPageItems).length }
+    return {
+      sessions: lags.length,
+      ...this.#figures(),
+      feedLag,
+      slowReaders: lags.filter((lag) => lag > maxPageItems).length,
+      diskFull: Number(this.#isDiskFull),
+    }
   }
 
   connect(socket: Socket, info: ConnectionInfo = {}): SocketHandlers {

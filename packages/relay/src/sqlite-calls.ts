@@ -32,9 +32,18 @@ export type Answer =
 export const startId = 0
 
 export function failureOf(id: number, error: unknown): Answer {
-  const { code, message } = toTidemarkError(error, 'relay/log-failed')
+  const { code, message } = toTidemarkError(error, isDiskFull(error) ? 'relay/disk-full' : 'relay/log-failed')
   return { id, failure: { code, message: message.replace(`${code}: `, '') } }
 }
+
+/** `SQLITE_FULL`, or no room for a tombstone: the transaction was rolled back whole, its commit record never written. */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code, errcode } = error as { readonly code?: unknown; readonly errcode?: unknown }
+  return code === 'ENOSPC' || (typeof errcode === 'number' && (errcode & 0xff) === sqliteFull)
+}
+
+const sqliteFull = 13
 
 export function errorOf({ code, message }: { readonly code: string; readonly message: string }): TidemarkError {
   return new TidemarkError(isErrorCode(code) ? code : 'relay/log-failed', message)

@@ -12,6 +12,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
+import { isDiskFull } from './sqlite-calls.ts'
 
 const schemaVersion = 2
 /** "TIDE" in ASCII; tells the file from other SQLite databases. */
@@ -101,7 +102,7 @@ export function lockDirectory(directory: string): () => void {
     return () => lock.close()
   } catch (cause) {
     const isHeld = cause instanceof Error && cause.message.includes('locked')
-    const what = isHeld ? 'is in use by another relay' : 'cannot be used'
+    const what = isHeld ? 'is in use by another relay' : `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`
     throw new TidemarkError('relay/config', `the data directory ${directory} ${what}`, { cause })
   }
 }
@@ -122,11 +123,26 @@ export function openDatabase(directory: string): DatabaseSync {
     if (numberOf(database, 'user_version') === 0) database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`)
     const missing = additions.slice(numberOf(database, 'user_version') - 1)
     if (missing.length > 0) database.exec(`BEGIN IMMEDIATE; ${missing.join('')} COMMIT;`)
+    settle(database)
     return database
   } catch (cause) {
     database?.close()
     if (cause instanceof TidemarkError) throw cause
     throw new TidemarkError('relay/config', `the database ${path} cannot be opened: ${String(cause)}`, { cause })
+  }
+}
+
+/**
+ * Moves what a process left in the write-ahead log into the database, with an fsync of its own.
+ *
+ * Of a process that ended after a failed fsync, the file may show a commit that is not on the disk; what is built on it would be
+ * lost with it in a power cut. On a full disk it stays where it is.
+ */
+function settle(database: DatabaseSync): void {
+  try {
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
   }
 }
 

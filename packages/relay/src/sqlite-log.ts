@@ -10,7 +10,7 @@
  * 2. A worker that dies fails everything asked of it, now and later.
  */
 import { join } from 'node:path'
-import { type Random, randomId, type TidemarkError } from '@tidemark/base'
+import { type Random, randomId, TidemarkError } from '@tidemark/base'
 import type { ChangedDocumentsPage, ChangesPage, LoadedDocument, Log, LogEntry, Place, ReadLimits, SpaceHistory } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
 import type { ReadMethods, WriteMethods } from './sqlite-calls.ts'
@@ -55,6 +55,8 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
     throw error
   }
 }
+
+const isFull = (error: unknown): boolean => error instanceof TidemarkError && error.code === 'relay/disk-full'
 
 class SqliteLog implements Log {
   readonly #writer: WorkerClient<WriteMethods>
@@ -137,7 +139,7 @@ class SqliteLog implements Log {
       try {
         await this.compact(space, document)
       } catch (error) {
-        this.#hopeless.add(key)
+        if (!isFull(error)) this.#hopeless.add(key)
         this.#logger.warn({ err: error, space, document }, 'a document could not be compacted')
       }
       this.#due.delete(key)
