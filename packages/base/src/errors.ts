@@ -83,6 +83,7 @@ export const errors = {
     'This document was erased for good, everywhere.',
     'Export what this device still has of it; it can only come back under another name.',
   ),
+  'relay/refused': stop('The service does not allow this change.', 'Change what the message names; it stays on this device.'),
   'relay/incomplete': stop('The relay lacks what this change builds on.', 'The client hands on the whole document by itself.'),
   'relay/log-failed': retry('The relay could not store the change.', 'It is tried again by itself; the operator sees the reason.'),
   'relay/disk-full': retry(

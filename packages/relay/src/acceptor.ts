@@ -9,49 +9,42 @@
  * 3. After a failed commit the document's state is forgotten, and the space serves nobody until it has a
  *    new incarnation; unless the disk was full, which is a refusal: nothing was stored, and reading goes on.
  */
-import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
-import { type Access, isDocumentName } from '@tidemark/protocol'
+import { type Clock, TidemarkError, toTidemarkError } from '@tidemark/base'
 import { advanceState, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
+import type { Amender, Amending, Arbitration } from './arbitration.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import type { DocumentStates, HotDocument } from './document-states.ts'
+import { askGate } from './gate.ts'
 import type { Guard, Refusal } from './guard.ts'
+import { type HookRunner, isPromise } from './hooks.ts'
 import { type Fits, type Judged, judgeUpdate, overgrown } from './judged.ts'
 import type { RelayBounds } from './limits.ts'
+import { Lines } from './lines.ts'
 import type { Log, LogEntry, Place } from './log.ts'
+import {
+  claimsOf,
+  entryOf,
+  incomplete,
+  isAwaiting,
+  keyOf,
+  type Offer,
+  type Outcome,
+  ownBytes,
+  ownOffer,
+  type PurgeOrder,
+  refusalCode,
+  refuseAtOnce,
+  refused,
+  restarting,
+  unownedIn,
+} from './offer.ts'
 import type { Placed } from './placed.ts'
 import type { Space } from './space.ts'
 import { TurnBudget } from './turn-budget.ts'
 import { packState, unpackCut } from './work/packing.ts'
 import type { Work } from './work/work.ts'
 
-/** Whom a session acts for, and what it may do in its space. */
-export interface Grant {
-  readonly principal: string
-  readonly access: Access
-}
-
-/** An update at the relay's door. */
-export interface Offer {
-  readonly space: Space
-  readonly document: string
-  readonly update: Uint8Array
-  readonly kind: 'push' | 'carry'
-  readonly grant: Grant
-  /** The session that brings it. */
-  readonly author: object
-}
-
-/** What is to be erased, and who says so. */
-export type PurgeOrder = Pick<Offer, 'space' | 'document' | 'author'> & { readonly principal: string }
-
-/** What became of an offer. */
-export type Outcome =
-  | { readonly type: 'committed'; readonly seq: number }
-  | { readonly type: 'refused'; readonly code: ErrorCode; readonly detail: string }
-  /** The log did not take it; whether it will be read one day is unknown. */
-  | { readonly type: 'failed'; readonly error: TidemarkError }
-
-export interface Acceptor {
+export interface Acceptor extends Amender {
   /** Bytes of the offers that have no outcome yet. */
   readonly openBytes: number
   /** Never rejects. Offers of one document are taken in the order of these calls. */
@@ -73,6 +66,10 @@ export interface AcceptorOptions {
   readonly clock: Clock
   /** Where large updates are read. */
   readonly work: Work
+  /** Answers what is proposed in arbitrated fields; null where nobody does. */
+  readonly arbitration?: Arbitration | null
+  /** Asked before each commit. */
+  readonly runner?: HookRunner | null
 }
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
@@ -81,9 +78,8 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
 
 class DocumentAcceptor implements Acceptor {
   readonly #options: AcceptorOptions
-  readonly #open = new Set<Promise<Outcome>>()
-  /** By document, the turn of the last offer that waits for the state. */
-  readonly #lines = new Map<string, Promise<void>>()
+  readonly #open = new Set<Promise<Outcome | null>>()
+  readonly #lines = new Lines()
   readonly #turn: TurnBudget
   #openBytes = 0
   #isClosed = false
@@ -100,7 +96,7 @@ class DocumentAcceptor implements Acceptor {
   accept(offer: Offer): Promise<Outcome> {
     const bytes = offer.update.length
     const { maxQueuedBytes } = this.#options.bounds
-    if (this.#isClosed) return Promise.resolve(refused('relay/busy', 'the relay restarts'))
+    if (this.#isClosed) return Promise.resolve(restarting)
     if (this.#openBytes + bytes > maxQueuedBytes) return Promise.resolve(refused('relay/busy', 'too much waits for the log'))
     this.#openBytes += bytes
     const outcome = this.#judge(offer).finally(() => {
@@ -112,14 +108,31 @@ class DocumentAcceptor implements Acceptor {
   }
 
   purge(order: PurgeOrder): Promise<Outcome> {
-    if (this.#isClosed) return Promise.resolve(refused('relay/busy', 'the relay restarts'))
+    if (this.#isClosed) return Promise.resolve(restarting)
     const { space, document } = order
-    const outcome = this.#inLine(space.name, document, async () => this.#purge(order, await this.#options.states.get(space.name, document)))
-      .then((taken) => taken.outcome)
+    const outcome = this.#inLine(space, document, async () => this.#purge(order, await this.#options.states.get(space.name, document)))
       .catch((error): Outcome => ({ type: 'failed', error: toTidemarkError(error, 'relay/log-failed') }))
       .finally(() => this.#open.delete(outcome))
     this.#open.add(outcome)
     return outcome
+  }
+
+  amend(
+    space: Space,
+    document: string,
+    { author, client }: Amending,
+    build: (hot: HotDocument) => Uint8Array | null,
+  ): Promise<Outcome | null> {
+    if (this.#isClosed) return Promise.resolve(restarting)
+    const amended = this.#inLine(space, document, async () => {
+      const hot = await this.#options.states.get(space.name, document)
+      if (hot.state.stateVector.has(client) && !hot.owners.has(client)) await this.#learn(space, [client], hot)
+      const update = space.failure === null ? build(hot) : null
+      return { outcome: update === null ? null : this.#take(...judgedOwn(space, document, author, update, hot)) }
+    }).catch((cause: unknown): Outcome => ({ type: 'failed', error: toTidemarkError(cause, 'relay/log-failed') }))
+    this.#open.add(amended)
+    void amended.finally(() => this.#open.delete(amended))
+    return amended
   }
 
   async stateVector(space: string, document: string): Promise<Uint8Array> {
@@ -151,34 +164,45 @@ class DocumentAcceptor implements Acceptor {
     const { space, document, update } = offer
     const isSmall = update.length <= bounds.maxInlineBytes
     const valid = isSmall && this.#turn.takes(update.length) ? validateUpdate(update) : null
-    if (valid !== null && !this.#lines.has(keyOf(space.name, document))) {
+    if (valid !== null && !this.#lines.has(keyOf(offer))) {
       const hot = states.get(space.name, document)
       if (!(hot instanceof Promise)) {
         const judged = judgeUpdate(valid, hot.state, hot.guard !== null)
-        if (unownedIn(hot, judged).length === 0) return this.#take(offer, judged, hot)
+        if (unownedIn(hot, judged).length === 0) {
+          const asked = this.#ask(offer, judged, hot)
+          if (!isPromise(asked)) return asked === null ? this.#take(offer, judged, hot) : Promise.resolve(asked)
+          return this.#inLine(space, document, async () => this.#answered(offer, valid, await asked))
+        }
       }
     }
-    return this.#inLine(space.name, document, async () => {
+    return this.#inLine(space, document, async () => {
       const hot = await states.get(space.name, document)
       const judged = await this.#judged(offer, valid, hot)
       await this.#learnOwners(offer, judged, hot)
-      return { outcome: this.#take(offer, judged, hot) }
-    }).then(({ outcome }) => outcome)
+      const asked = this.#ask(offer, judged, hot)
+      return isPromise(asked) ? this.#answered(offer, valid, await asked) : { outcome: asked ?? this.#take(offer, judged, hot) }
+    })
   }
 
-  /** Runs behind everything that waits for the document's state; `run` boxes an outcome that the next in line need not await. */
-  #inLine<T>(space: string, document: string, run: () => Promise<T>): Promise<T> {
-    const key = keyOf(space, document)
-    const taken = (this.#lines.get(key) ?? Promise.resolve()).then(run)
-    const over = taken.then(
-      () => undefined,
-      () => undefined,
-    )
-    this.#lines.set(key, over)
-    void over.then(() => {
-      if (this.#lines.get(key) === over) this.#lines.delete(key)
-    })
-    return taken
+  /** Goes on when the hook has answered: the state may have been forgotten and loaded again meanwhile. */
+  async #answered(offer: Offer, valid: ValidUpdate | null, refusal: Outcome | null): Promise<{ outcome: Outcome | Promise<Outcome> }> {
+    if (refusal !== null) return { outcome: refusal }
+    const hot = await this.#options.states.get(offer.space.name, offer.document)
+    const judged = await this.#judged(offer, valid, hot)
+    await this.#learnOwners(offer, judged, hot)
+    return { outcome: this.#take(offer, judged, hot) }
+  }
+
+  /** What the app's own gate says about what would be stored; null lets it through. */
+  #ask(offer: Offer, judged: Judged, hot: HotDocument): Outcome | null | Promise<Outcome | null> {
+    const { runner = null, log } = this.#options
+    if (runner?.hooks.beforeCommit === undefined || offer.space.failure !== null || hot.isPurged || judged.type !== 'fits') return null
+    return askGate(runner, log, offer, judged.cut.update, hot.lastCommit)
+  }
+
+  /** A turn is over with what `work` gives, not with its outcome, which the next in line need not await. */
+  #inLine<T>(space: Space, document: string, work: () => Promise<{ readonly outcome: T | Promise<T> }>): Promise<T> {
+    return this.#lines.run(keyOf({ space, document }), work).then(({ outcome }) => outcome)
   }
 
   #purge({ space, document, author, principal }: PurgeOrder, hot: HotDocument): { outcome: Promise<Outcome> } {
@@ -206,18 +230,34 @@ class DocumentAcceptor implements Acceptor {
     return judged.type === 'fits' ? { type: 'fits', cut: unpackCut(judged.cut), placed: judged.placed } : judged
   }
 
+  /** Takes an offer in, and with it the answers to what it proposes. */
   #take(offer: Offer, judged: Judged, hot: HotDocument): Promise<Outcome> {
+    const { arbitration = null } = this.#options
+    const { space, document } = offer
+    const outcome = this.#takeOne(offer, judged, hot)
+    if (arbitration === null || space.failure !== null || !isAwaiting(hot)) return outcome
+    arbitration.waits(space, document, hot, (update) => {
+      const before = hot.lastCommit
+      void this.#takeOne(...judgedOwn(space, document, arbitration, update, hot))
+      return hot.lastCommit !== before
+    })
+    return outcome
+  }
+
+  #takeOne(offer: Offer, judged: Judged, hot: HotDocument): Promise<Outcome> {
     const { space } = offer
     if (space.failure !== null) return Promise.resolve({ type: 'failed', error: space.failure })
     if (hot.isPurged) return Promise.resolve(refused('relay/purged', `${offer.document} was purged`))
     if (judged.type === 'incomplete') return Promise.resolve(incomplete)
     if (judged.type === 'known') return whenDurable(hot, space.head)
     const { cut, placed } = judged
+    const didAwait = isAwaiting(hot)
     const claims = claimsOf(cut, offer.kind, hot)
     const refusal = this.#refusal(offer, cut, placed, claims, hot)
     if (refusal !== null) return Promise.resolve(refused(refusal.code, refusal.detail))
     for (const client of claims) hot.owners.set(client, offer.grant.principal)
-    const entry = entryOf(offer, cut, claims)
+    const awaits = isAwaiting(hot)
+    const entry = { ...entryOf(offer, cut, claims), ...(awaits || didAwait ? { awaits } : {}) }
     advanceState(hot.state, cut)
     hot.logBytes += cut.update.length
     space.bytes += cut.update.length
@@ -229,7 +269,10 @@ class DocumentAcceptor implements Acceptor {
   /** Whose the client ids of an update are, as far as nobody has asked yet. */
   async #learnOwners({ space }: Offer, judged: Judged, hot: HotDocument): Promise<void> {
     const clients = unownedIn(hot, judged)
-    if (clients.length === 0) return
+    if (clients.length > 0) await this.#learn(space, clients, hot)
+  }
+
+  async #learn(space: Space, clients: readonly number[], hot: HotDocument): Promise<void> {
     const claims = await this.#options.log.claims(space.name, clients)
     // A commit under way may have claimed them meanwhile: what is known already stays.
     for (const client of clients) if (!hot.owners.has(client)) hot.owners.set(client, claims.get(client) ?? null)
@@ -259,7 +302,8 @@ class DocumentAcceptor implements Acceptor {
     }
     if (hot.guard !== null) {
       const clockOf = (client: number): number => cut.clocks.get(client) ?? hot.state.stateVector.get(client) ?? 0
-      const refusal = this.#options.guard.judge(hot.guard, { document, placed, deletes: cut.deletes, clockOf, principal, access, kind })
+      const guarded = { document, placed, deletes: cut.deletes, clockOf, principal, access, kind, isRelay: offer.isRelay === true }
+      const refusal = this.#options.guard.judge(hot.guard, guarded)
       if (refusal !== null) return refusal
     }
     return null
@@ -290,41 +334,6 @@ class DocumentAcceptor implements Acceptor {
   }
 }
 
-// A space name has no slash.
-const keyOf = (space: string, document: string): string => `${space}/${document}`
-
-const refused = (code: ErrorCode, detail: string): Outcome => ({ type: 'refused', code, detail })
-
-const incomplete = refused('relay/incomplete', 'the update builds on what the relay lacks')
-
-/** What can be told without looking at the bytes. */
-function refuseAtOnce({ document, update, grant }: Offer, bounds: RelayBounds): Outcome | null {
-  const { maxUpdateBytes } = bounds.announced
-  if (grant.access !== 'write' && grant.access !== 'decide') return refused('relay/forbidden', `access is ${grant.access}`)
-  if (!isDocumentName(document)) return refused('relay/invalid', 'this is not a document name')
-  if (update.length > maxUpdateBytes) return refused('relay/too-large', `${update.length} bytes where ${maxUpdateBytes} are the limit`)
-  return null
-}
-
-/** Client ids that a push brings first, or is first to continue: from now on they are its principal's. */
-const claimsOf = (cut: Fits, kind: LogEntry['kind'], hot: HotDocument): number[] =>
-  kind === 'push' ? [...cut.clocks.keys()].filter((client) => (hot.owners.get(client) ?? null) === null) : []
-
-/** Client ids that an update moves on and of which it is not known whose they are. */
-const unownedIn = ({ owners }: HotDocument, judged: Judged): number[] =>
-  judged.type === 'fits' ? [...judged.cut.clocks.keys()].filter((client) => !owners.has(client)) : []
-
-/** What was wrong, in the words of a refusal. */
-const refusalCode = ({ code }: TidemarkError): ErrorCode => (code === 'relay/too-large' || code === 'relay/busy' ? code : 'relay/invalid')
-
-function entryOf(offer: Offer, cut: Fits, claims: readonly number[]): LogEntry {
-  const { space, document, kind, grant } = offer
-  return { space: space.name, document, update: ownBytes(cut.update), principal: grant.principal, kind, claims }
-}
-
-/** The same bytes without the frame they arrived in, which would otherwise be kept and sent to the log's worker with them. */
-const ownBytes = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice())
-
 /** `committed` once everything accepted of the document so far is durable. */
 async function whenDurable(hot: HotDocument, seq: number): Promise<Outcome> {
   try {
@@ -335,3 +344,10 @@ async function whenDurable(hot: HotDocument, seq: number): Promise<Outcome> {
     return error.code === 'relay/disk-full' ? refused(error.code, error.message) : { type: 'failed', error }
   }
 }
+
+/** What the relay itself writes, as `#take` wants it. */
+const judgedOwn = (space: Space, document: string, author: object, update: Uint8Array, hot: HotDocument): [Offer, Judged, HotDocument] => [
+  ownOffer(space, document, author, update),
+  judgeUpdate(validateUpdate(update), hot.state, true),
+  hot,
+]

@@ -5,7 +5,7 @@
  * refusals among them go out before it. One `ack` covers a whole run.
  */
 import type { RelayMessage } from '@tidemark/protocol'
-import type { Outcome } from './acceptor.ts'
+import type { Outcome } from './offer.ts'
 
 interface Waiting {
   readonly n: number

@@ -117,7 +117,7 @@ class States implements DocumentStates {
     // Another offer may have brought the state back while this one was reading.
     const present = this.#hot.get(key)
     if (present !== undefined) return present
-    const guard = this.#guard.watches(document) ? this.#guard.index(placed) : null
+    const guard = this.#guard.watches(document) ? this.#guard.index(document, placed) : null
     const hot: HotDocument = {
       state,
       isPurged: loaded === 'purged',
@@ -172,7 +172,7 @@ function estimateBytes({ state: { stateVector, deletes, shape }, guard, owners }
   for (const client of deletes.values()) ranges += client.length / 2
   for (const client of shape.depths.values()) ranges += client.length / 2
   let entries = 0
-  for (const own of guard?.values() ?? []) entries += own.size
+  for (const own of guard?.standing.values() ?? []) entries += own.size
   return (
     bytesOfDocument +
     bytesOfEntry * entries +

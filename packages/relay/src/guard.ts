@@ -9,11 +9,12 @@
  * 2. What it supersedes is known already, or stands in the same update: nothing is superseded ahead of its arrival.
  * 3. An entry that stands is not deleted by a push; decisions and what is kept with them are by nothing.
  * 4. With a guard file: in a critical field a decision needs the grant to decide, and a plain write never ends a conflict.
- * 5. With a guard file: an arbitrated field is answered by nobody but the relay.
+ * 5. With a guard file: an arbitrated field is answered by nobody but the relay, and what it answered is superseded by nobody
+ *    else, but one's own refusals.
  */
 import type { ErrorCode } from '@tidemark/base'
 import { type Access, parseDocumentName } from '@tidemark/protocol'
-import { dotKey, type GuardFile, isDot, type KnownEntry } from '@tidemark/schema'
+import { dotKey, firstProposal, type GuardFile, isDot, type KnownEntry } from '@tidemark/schema'
 import type { DeleteSet } from '@tidemark/updates'
 import type { Placed } from './placed.ts'
 import { anonymous } from './sign-in.ts'
@@ -27,8 +28,13 @@ interface Standing {
   isSuperseded: boolean
 }
 
-/** The entries of one document: client → clock → entry. */
-export type GuardIndex = Map<number, Map<number, Standing>>
+/** The entries of one document. */
+export interface GuardIndex {
+  /** Client → clock → entry. */
+  readonly standing: Map<number, Map<number, Standing>>
+  /** Of arbitrated fields, what nothing supersedes: field → spelling of the dot → entry. */
+  readonly heads: Map<string, Map<string, KnownEntry>>
+}
 
 export interface Refusal {
   readonly code: ErrorCode
@@ -46,13 +52,15 @@ export interface Guarded {
   readonly principal: string
   readonly access: Access
   readonly kind: 'push' | 'carry'
+  /** Whether the relay itself wrote it. */
+  readonly isRelay: boolean
 }
 
 export interface Guard {
   /** Whether this document is watched over at all. */
   watches(document: string): boolean
   /** The index of a document that holds these. */
-  index(placed: readonly Placed[]): GuardIndex
+  index(document: string, placed: readonly Placed[]): GuardIndex
   /** Null when nothing is wrong; the index then includes the update. */
   judge(index: GuardIndex, guarded: Guarded): Refusal | null
 }
@@ -61,9 +69,10 @@ export interface Guard {
 export function createGuard(file: GuardFile | null): Guard {
   return {
     watches: (document) => file === null || typeRules(file, document) !== undefined,
-    index: (placed) => {
-      const index: GuardIndex = new Map()
-      for (const one of placed) stand(index, one)
+    index: (document, placed) => {
+      const index: GuardIndex = { standing: new Map(), heads: new Map() }
+      const rules = file === null ? undefined : typeRules(file, document)
+      for (const one of placed) stand(index, one, rules)
       for (const one of placed) supersede(index, one)
       return index
     },
@@ -81,7 +90,7 @@ export function createGuard(file: GuardFile | null): Guard {
       const superseding = new Set(placed.flatMap(({ entry }) => entry?.names ?? []))
       const refusal = refuseDeletes(index, guarded, superseding)
       if (refusal !== null) return refusal
-      for (const one of placed) stand(index, one)
+      for (const one of placed) stand(index, one, rules)
       for (const one of placed) supersede(index, one)
       remove(index, guarded.deletes)
       return null
@@ -108,11 +117,11 @@ function refuseShape({ client, clock, i, by, o }: Placed, { principal, kind, clo
   return unknown === undefined ? null : invalid(`the entry at ${own} supersedes something that is not known`)
 }
 
-function refuseEntry(index: GuardIndex, entry: KnownEntry, rules: Rules | undefined, { access, kind }: Guarded): Refusal | null {
-  if (rules === undefined || kind === 'carry') return null
+function refuseEntry(index: GuardIndex, entry: KnownEntry, rules: Rules | undefined, guarded: Guarded): Refusal | null {
+  const { access, kind, isRelay } = guarded
+  if (rules === undefined || kind === 'carry' || isRelay) return null
   const { f, k, key } = entry
-  if (rules.arbitrated.includes(f) && (k === 'accept' || k === 'refuse'))
-    return forbidden(`the entry at ${key} answers what only the relay may`)
+  if (rules.arbitrated.includes(f)) return refuseAnswer(index, entry, guarded)
   if (!rules.critical.includes(f)) return null
   if (k === 'decide')
     return access === 'decide' ? null : forbidden(`the entry at ${key} decides a conflict of ${f}, which this user may not`)
@@ -120,8 +129,27 @@ function refuseEntry(index: GuardIndex, entry: KnownEntry, rules: Rules | undefi
   return values.size > 1 ? invalid(`the entry at ${key} ends a conflict of ${f} without deciding it`) : null
 }
 
+/** Intents of one's own may be replaced, and refusals of one's own put away; everything else in the field is the relay's. */
+function refuseAnswer({ heads }: GuardIndex, { f, k, key, names }: KnownEntry, { principal }: Guarded): Refusal | null {
+  if (k === 'accept' || k === 'refuse') return forbidden(`the entry at ${key} answers what only the relay may`)
+  const isOwn = ({ k: kind, by, rej = [] }: KnownEntry): boolean => {
+    if (kind !== 'propose' && kind !== 'refuse') return false
+    const authors = kind === 'propose' ? [by] : rej.map((rejected) => rejected.by)
+    return principal === anonymous.principal || authors.every((author) => author === principal)
+  }
+  const own = heads.get(f)
+  const foreign = names.some((name) => {
+    const head = own?.get(name)
+    return head !== undefined && !isOwn(head)
+  })
+  if (foreign) return forbidden(`the entry at ${key} supersedes what is not its author's to take back`)
+  let waiting = 0
+  for (const head of own?.values() ?? []) if (head.k === 'propose') waiting++
+  return waiting < maxIntents ? null : invalid(`${waiting} intents wait for an answer in ${f}`)
+}
+
 function valueThatStands(index: GuardIndex, client: number, clock: number, field: string): string[] {
-  const standing = index.get(client)?.get(clock)
+  const standing = index.standing.get(client)?.get(clock)
   return standing === undefined || standing.isSuperseded || standing.field !== field ? [] : [standing.value]
 }
 
@@ -137,7 +165,10 @@ function refuseDeletes(index: GuardIndex, { deletes, kind }: Guarded, supersedin
 }
 
 /** The indexed entries that lie in deleted ranges. */
-function* within(index: GuardIndex, deletes: DeleteSet): Generator<[client: number, clock: number, standing: Standing], void> {
+function* within(
+  { standing: index }: GuardIndex,
+  deletes: DeleteSet,
+): Generator<[client: number, clock: number, standing: Standing], void> {
   for (const [client, ranges] of deletes) {
     const own = index.get(client)
     if (own === undefined) continue
@@ -158,21 +189,49 @@ function isWithin(ranges: readonly number[], clock: number): boolean {
 }
 
 function remove(index: GuardIndex, deletes: DeleteSet): void {
-  for (const [client, clock] of [...within(index, deletes)]) index.get(client)?.delete(clock)
+  for (const [client, clock, { field }] of [...within(index, deletes)]) {
+    index.standing.get(client)?.delete(clock)
+    index.heads.get(field)?.delete(dotKey([client, clock]))
+  }
 }
 
 const keptKinds: ReadonlySet<string> = new Set(['decide', 'withdraw', 'delete', 'restore'])
 
-function stand(index: GuardIndex, { client, clock, entry, value }: Placed): void {
+function stand(index: GuardIndex, { client, clock, entry, value }: Placed, rules: Rules | undefined): void {
   if (entry === null) return
-  const own = index.get(client) ?? new Map<number, Standing>()
-  index.set(client, own)
-  own.set(clock, { field: entry.f, value, isKept: keptKinds.has(entry.k), isSuperseded: false })
+  const own = index.standing.get(client) ?? new Map<number, Standing>()
+  index.standing.set(client, own)
+  const { f, k, key } = entry
+  own.set(clock, { field: f, value, isKept: keptKinds.has(k), isSuperseded: false })
+  if (rules?.arbitrated.includes(f) !== true) return
+  const heads = index.heads.get(f) ?? new Map<string, KnownEntry>()
+  index.heads.set(f, heads)
+  heads.set(key, entry)
 }
 
 function supersede(index: GuardIndex, { entry }: Placed): void {
-  for (const [client, clock] of entry?.o ?? []) {
-    const standing = index.get(client)?.get(clock)
-    if (standing !== undefined) standing.isSuperseded = true
+  for (const dot of entry?.o ?? []) {
+    const standing = index.standing.get(dot[0])?.get(dot[1])
+    if (standing === undefined) continue
+    standing.isSuperseded = true
+    if (standing.field === entry?.f) index.heads.get(standing.field)?.delete(dotKey(dot))
   }
+}
+
+/** Intents of one field that may wait at a time; an honest author has one. */
+const maxIntents = 256
+
+/** An intent that waits, with the heads of its field. */
+export interface WaitingIntent {
+  readonly proposal: KnownEntry
+  readonly heads: readonly KnownEntry[]
+}
+
+/** The intent that waits longest in each field, at most one for each. */
+export function waitingIntents({ heads: fields }: GuardIndex): readonly WaitingIntent[] {
+  return [...fields.values()].flatMap((own) => {
+    const heads = [...own.values()]
+    const proposal = firstProposal(heads)
+    return proposal === undefined ? [] : [{ proposal, heads }]
+  })
 }

@@ -21,20 +21,23 @@ export interface Hub {
   failed(spaces: ReadonlySet<string>, error: TidemarkError): void
 }
 
-export function createHub(log: Log, bounds: RelayBounds): Hub {
-  return new SpaceHub(log, bounds)
+/** @param onOpened told of each space that is opened, before anybody is in it. */
+export function createHub(log: Log, bounds: RelayBounds, onOpened: (space: Space) => void = () => undefined): Hub {
+  return new SpaceHub(log, bounds, onOpened)
 }
 
 class SpaceHub implements Hub {
   readonly #log: Log
   readonly #bounds: RelayBounds
+  readonly #onOpened: (space: Space) => void
   readonly #spaces = new Map<string, Promise<Space>>()
   readonly #opened = new Map<string, Space>()
   readonly #broken = new Set<string>()
 
-  constructor(log: Log, bounds: RelayBounds) {
+  constructor(log: Log, bounds: RelayBounds, onOpened: (space: Space) => void) {
     this.#log = log
     this.#bounds = bounds
+    this.#onOpened = onOpened
   }
 
   get openSpaces(): number {
@@ -88,6 +91,7 @@ class SpaceHub implements Hub {
       this.#broken.delete(name)
       const space = new Space(name, history, this.#bounds)
       this.#opened.set(name, space)
+      this.#onOpened(space)
       return space
     } catch (error) {
       this.#spaces.delete(name)

@@ -1,5 +1,12 @@
-export type { Grant } from './acceptor.ts'
 export type { PrefixGrant } from './grants.ts'
+export type {
+  ArbitrationRequest,
+  CommittedChange,
+  ConnectionEvent,
+  HookRefusal,
+  ProposedChange,
+  RelayHooks,
+} from './hooks.ts'
 export { defaultRelayBounds, type RelayBounds } from './limits.ts'
 export type {
   ChangedDocument,
@@ -24,6 +31,7 @@ export {
   type Tombstones,
 } from './memory-log.ts'
 export type { RelayMeter } from './metering.ts'
+export type { Grant } from './offer.ts'
 export { protocolPath } from './paths.ts'
 export { type ConnectionInfo, createRelay, type Relay, type RelayFigures, type RelayOptions } from './relay.ts'
 export { createRelayServer, type RelayServer, type RelayServerOptions, serverLimits } from './server.ts'

@@ -72,6 +72,11 @@ export interface RelayBounds {
   readonly maxDocumentBytes: number
   /** Bytes that the log may have of one space; beyond it pushes to it are refused. */
   readonly maxSpaceBytes: number
+  /** How long a hook of the app may take. */
+  readonly hookTimeoutMs: number
+  /** When an intent is shown to a failing `arbitrate` again: after half of this or more, doubling to the most. */
+  readonly arbitrateRetryMs: number
+  readonly arbitrateRetryMaxMs: number
   /** When clients are told to come back after a stop: spread evenly from `restartMinMs` over `restartSpreadMs`. */
   readonly restartMinMs: number
   readonly restartSpreadMs: number
@@ -111,6 +116,9 @@ export const defaultRelayBounds: RelayBounds = {
   maxNewClients: 1_000,
   maxDocumentBytes: wireLimits.maxMessageBytes,
   maxSpaceBytes: 16 * 2 ** 30,
+  hookTimeoutMs: 10_000,
+  arbitrateRetryMs: 1_000,
+  arbitrateRetryMaxMs: 60_000,
   restartMinMs: 500,
   restartSpreadMs: 5_000,
 }

@@ -33,6 +33,8 @@ export interface LogEntry {
   readonly kind: 'push' | 'carry' | 'purge'
   /** Client ids that become `principal`'s with this commit, unless they belong to someone already. */
   readonly claims: readonly number[]
+  /** Whether intents of the document wait for the relay's answer once this is stored; as before when left out. */
+  readonly awaits?: boolean
 }
 
 /** Where an update stands. */
@@ -125,6 +127,8 @@ export interface Log {
   load(space: string, document: string): Promise<LoadedDocument | 'purged' | null>
   /** Who owns which of these client ids; those that nobody owns are missing. */
   claims(space: string, clients: readonly number[]): Promise<ReadonlyMap<number, string>>
+  /** Names of up to `limit` documents in which intents wait for the relay's answer. */
+  awaiting(space: string, limit: number): Promise<readonly string[]>
   /**
    * Replaces what the log has of a document by one re-encoded state.
    *

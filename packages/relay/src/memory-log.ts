@@ -37,6 +37,7 @@ interface StoredSpace {
   documents: Map<string, StoredDocument>
   rows: (LoggedUpdate & { readonly principal: string; readonly kind: LogEntry['kind'] })[]
   claims: Map<number, string>
+  awaiting: Set<string>
 }
 
 /** What a memory log keeps; plain data. */
@@ -154,6 +155,10 @@ class MemoryLog implements Log {
     )
   }
 
+  async awaiting(name: string, limit: number): Promise<readonly string[]> {
+    return [...this.#space(name).awaiting].slice(0, limit)
+  }
+
   async compact(name: string, documentName: string): Promise<void> {
     const space = this.#space(name)
     const document = space.documents.get(documentName)
@@ -192,6 +197,8 @@ class MemoryLog implements Log {
     document.lastSeq = seq
     const { update, principal, kind } = entry
     space.rows.push({ seq, number: document.number, document: entry.document, update: update.slice(), principal, kind })
+    if (entry.awaits === true) space.awaiting.add(entry.document)
+    else if (entry.awaits === false) space.awaiting.delete(entry.document)
     for (const client of entry.claims) if (!space.claims.has(client)) space.claims.set(client, principal)
     return { seq, number: document.number }
   }
@@ -224,6 +231,7 @@ function purge(space: StoredSpace, name: string): Place {
   const seq = ++space.head
   space.rows = space.rows.filter((row) => row.number !== number)
   space.rows.push({ seq, number, document: name, update: new Uint8Array(), principal: '', kind: 'purge' })
+  space.awaiting.delete(name)
   Object.assign(document, { lastSeq: seq, isPurged: true, snapshot: null })
   return { seq, number }
 }
@@ -238,7 +246,15 @@ function assertNonePurged(batch: readonly LogEntry[], spaceOf: (entry: LogEntry)
   }
 }
 
-const emptySpace = (): StoredSpace => ({ head: 0, floor: 0, incarnations: [], documents: new Map(), rows: [], claims: new Map() })
+const emptySpace = (): StoredSpace => ({
+  head: 0,
+  floor: 0,
+  incarnations: [],
+  documents: new Map(),
+  rows: [],
+  claims: new Map(),
+  awaiting: new Set(),
+})
 
 const historyOf = ({ incarnations, head, rows }: StoredSpace): SpaceHistory => ({
   incarnations: [...incarnations],

@@ -16,6 +16,10 @@ export interface RelayMeter {
   refused(code: ErrorCode): void
   received(bytes: number): void
   sent(bytes: number): void
+  /** A hook of the app threw, or took too long. */
+  hookFailed(hook: string): void
+  /** An intent of an arbitrated field was answered. */
+  arbitrated(isAccepted: boolean): void
 }
 
 export function meteredLog(log: Log, meter: RelayMeter, clock: Clock): Log {
@@ -26,6 +30,7 @@ export function meteredLog(log: Log, meter: RelayMeter, clock: Clock): Log {
     changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
     load: (space, document) => log.load(space, document),
     claims: (space, clients) => log.claims(space, clients),
+    awaiting: (space, limit) => log.awaiting(space, limit),
     compact: (space, document) => log.compact(space, document),
     close: () => log.close(),
     append: async (batch) => {
@@ -59,6 +64,7 @@ export function meteredAcceptor(acceptor: Acceptor, meter: RelayMeter): Acceptor
     },
     purge: (order) => acceptor.purge(order),
     stateVector: (space, document) => acceptor.stateVector(space, document),
+    amend: (space, document, by, build) => acceptor.amend(space, document, by, build),
     close: () => acceptor.close(),
   }
 }

@@ -14,6 +14,8 @@
  * | tidemark_committed_bytes_total           | bytes of updates made durable                               |
  * | tidemark_updates_total, _refusals_total  | updates taken, and refused by code                          |
  * | tidemark_received_bytes_total, _sent_…   | on the sockets                                              |
+ * | tidemark_hook_failures_total             | hooks that threw or took too long, by hook                  |
+ * | tidemark_arbitrated_total                | intents of arbitrated fields answered, by verdict           |
  *
  * Besides, what prom-client tells of the process: memory, processor time, the event loop's delay.
  */
@@ -47,6 +49,18 @@ export function createMetrics(): RelayMetrics {
     registers,
   })
   const refusals = new Counter({ name: 'tidemark_refusals_total', help: 'Updates refused, by code', labelNames: ['code'], registers })
+  const hooks = new Counter({
+    name: 'tidemark_hook_failures_total',
+    help: 'Hooks of the app that threw or took too long, by hook',
+    labelNames: ['hook'],
+    registers,
+  })
+  const arbitrated = new Counter({
+    name: 'tidemark_arbitrated_total',
+    help: 'Intents of arbitrated fields answered, by verdict',
+    labelNames: ['verdict'],
+    registers,
+  })
   const failures = counter('commit_failures', 'Appends that the log did not take')
   const committed = counter('committed_bytes', 'Bytes of updates made durable')
   const updates = counter('updates', 'Updates that are durable')
@@ -66,6 +80,8 @@ export function createMetrics(): RelayMetrics {
       refused: (code) => refusals.inc({ code }),
       received: (bytes) => received.inc(bytes),
       sent: (bytes) => sent.inc(bytes),
+      hookFailed: (hook) => hooks.inc({ hook }),
+      arbitrated: (isAccepted) => arbitrated.inc({ verdict: isAccepted ? 'accepted' : 'refused' }),
     },
     watch: (figures) => {
       const gauges: readonly (readonly [string, string, keyof RelayFigures])[] = [

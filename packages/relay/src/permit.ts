@@ -7,7 +7,9 @@
  * 3. Of tokens that are looked at together, the one that came last counts.
  */
 import { type Clock, TidemarkError } from '@tidemark/base'
+import { relayPrincipal } from './arbitration.ts'
 import { createGrants, type Grants } from './grants.ts'
+import type { ConnectionEvent } from './hooks.ts'
 import type { ConnectionInfo } from './relay.ts'
 import type { Authorize, SignIn, SignInRequest } from './sign-in.ts'
 
@@ -35,6 +37,14 @@ export const keepPermit = (
   space: string,
   handlers: Pick<PermitKeeperOptions, 'changed' | 'ended'>,
 ): PermitKeeper => new PermitKeeper({ authorize, clock, request: { space, address, origin }, ...handlers })
+
+/** A signed-in connection as hooks see it. */
+export const connectionOf = (
+  { principal, grants }: Permit,
+  space: string,
+  { address = '', origin = '' }: ConnectionInfo,
+  document: string | null,
+): ConnectionEvent => ({ space, principal, access: grants.highest, address, origin, document })
 
 /** Longest wait that timers take, ms; a permit that ends later is looked at again then. */
 const maxTimerMs = 2 ** 31 - 1
@@ -95,6 +105,7 @@ export class PermitKeeper {
     }
     const { principal, expiresAtMs } = signIn
     const grants = createGrants(signIn.grants)
+    if (principal === relayPrincipal) throw new TidemarkError('relay/signed-out', `${relayPrincipal} is the relay's own name`)
     if (principal === '') throw new TidemarkError('relay/signed-out', 'the sign-in names nobody')
     if (grants.highest === 'none') throw new TidemarkError('relay/forbidden', `no access to ${request.space}`)
     if (expiresAtMs !== null && expiresAtMs <= clock.now()) throw expired()

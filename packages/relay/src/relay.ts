@@ -5,9 +5,11 @@ import { type Clock, fraction, type Random, TidemarkError } from '@tidemark/base
 import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandlers } from '@tidemark/protocol'
 import type { GuardFile } from '@tidemark/schema'
 import { createAcceptor } from './acceptor.ts'
-import { createCommitQueue } from './commit-queue.ts'
+import { Arbitration } from './arbitration.ts'
+import { type Committed, createCommitQueue } from './commit-queue.ts'
 import { createDocumentStates } from './document-states.ts'
 import { createGuard } from './guard.ts'
+import { HookRunner, type RelayHooks } from './hooks.ts'
 import { createHub } from './hub.ts'
 import { defaultRelayBounds, type RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
@@ -34,6 +36,8 @@ export interface RelayOptions {
   readonly meter?: RelayMeter
   /** What `guardFile` of the schema package gives for the app's entities; without it every document is watched by the rules that need none. */
   readonly guardFile?: GuardFile
+  /** Functions of the app that the relay asks and tells. */
+  readonly hooks?: RelayHooks
   /** Where what would hold the event loop is done, `createWorkPool` on Node; on the caller's own thread when left out. Closed with the relay. */
   readonly work?: Work
 }
@@ -91,17 +95,23 @@ class LocalRelay implements Relay {
   readonly #sessions = new Set<Session>()
   readonly #figures: () => Pick<RelayFigures, 'openSpaces' | 'hotDocuments' | 'queuedBytes'>
   readonly #meter: RelayMeter | null
+  readonly #arbitration: Arbitration | null
   /** Whether the last append found no room. */
   #isDiskFull = false
   #closing: Promise<void> | null = null
 
   constructor(options: RelayOptions) {
     const { log: bare, clock, random, limits, logger = silentLogger, authorize = () => anonymous } = options
-    const { guardFile, meter, work = inlineWork } = options
+    const { guardFile, meter, hooks = {}, work = inlineWork } = options
     this.#meter = meter ?? null
     const log = meter === undefined ? bare : meteredLog(bare, meter, clock)
     const bounds: RelayBounds = { ...defaultRelayBounds, ...limits }
-    const hub = createHub(log, bounds)
+    const runner = new HookRunner({ hooks, clock, bounds, logger, meter: this.#meter })
+    const hub = createHub(log, bounds, (space) => arbitration?.opened(space))
+    // Without a guard file nobody knows which fields are arbitrated.
+    const arbitration =
+      guardFile === undefined ? null : new Arbitration({ hub, log, clock, random, bounds, logger, runner, meter: this.#meter })
+    this.#arbitration = arbitration
     const guard = createGuard(guardFile ?? null)
     const states = createDocumentStates(log, bounds, guard, work)
     const queue = createCommitQueue({
@@ -111,6 +121,7 @@ class LocalRelay implements Relay {
         if (this.#isDiskFull) logger.info({}, 'the disk takes changes again')
         this.#isDiskFull = false
         hub.committed(batch)
+        tellCommitted(runner, batch)
       },
       onFailed: (spaces, error) => {
         const isFull = error.code === 'relay/disk-full'
@@ -121,11 +132,12 @@ class LocalRelay implements Relay {
         hub.failed(spaces, error)
       },
     })
-    const plain = createAcceptor({ states, queue, bounds, guard, log, clock, work })
+    const plain = createAcceptor({ states, queue, bounds, guard, log, clock, work, arbitration, runner })
+    arbitration?.start(plain)
     const acceptor = meter === undefined ? plain : meteredAcceptor(plain, meter)
     const comeBackMs = (): number => Math.round(bounds.restartMinMs + fraction(random) * bounds.restartSpreadMs)
     const principals = new Principals(clock, bounds)
-    this.#context = { hub, log, work, acceptor, clock, bounds, logger, authorize, principals, comeBackMs }
+    this.#context = { hub, log, work, acceptor, clock, bounds, logger, authorize, principals, runner, comeBackMs }
     this.#figures = () => ({ openSpaces: hub.openSpaces, hotDocuments: states.count, queuedBytes: acceptor.openBytes })
   }
 
@@ -186,6 +198,7 @@ class LocalRelay implements Relay {
   }
 
   async #close(): Promise<void> {
+    this.#arbitration?.close()
     // What waits for the log is still answered.
     await this.#context.acceptor.close()
     for (const session of [...this.#sessions]) this.#endAsBusy(session)
@@ -195,5 +208,14 @@ class LocalRelay implements Relay {
 
   #endAsBusy(session: Session): void {
     session.end(new TidemarkError('relay/busy', 'the relay restarts'), closeCodes.restart, this.#context.comeBackMs())
+  }
+}
+
+function tellCommitted(runner: HookRunner, batch: readonly Committed[]): void {
+  const { afterCommit } = runner.hooks
+  if (afterCommit === undefined) return
+  for (const { commit, place } of batch) {
+    const { space, document, update, principal, kind } = commit.entry
+    runner.tell('afterCommit', () => afterCommit({ space, document, update: update.slice(), principal, kind, seq: place.seq }))
   }
 }

@@ -27,15 +27,17 @@ import {
   wireLimits,
   wireVersion,
 } from '@tidemark/protocol'
-import type { Acceptor, Outcome } from './acceptor.ts'
+import type { Acceptor } from './acceptor.ts'
 import { Answers } from './answers.ts'
 import { createFeed, type Feed } from './feed.ts'
+import type { ConnectionEvent, HookRunner } from './hooks.ts'
 import type { Hub } from './hub.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
 import type { RelayLogger } from './logger.ts'
+import type { Outcome } from './offer.ts'
 import { Pacer } from './pacer.ts'
-import { keepPermit, type Permit, type PermitKeeper } from './permit.ts'
+import { connectionOf, keepPermit, type Permit, type PermitKeeper } from './permit.ts'
 import { createRates, type Principals, type Rates } from './principals.ts'
 import type { ConnectionInfo } from './relay.ts'
 import type { Authorize } from './sign-in.ts'
@@ -54,6 +56,7 @@ export interface SessionContext {
   readonly logger: RelayLogger
   readonly authorize: Authorize
   readonly principals: Principals
+  readonly runner: HookRunner
   /** When clients should come back after a failure of the relay's; spread out. */
   readonly comeBackMs: () => number
 }
@@ -91,6 +94,7 @@ class TidemarkSession implements Session, Member {
   #space: Space | null = null
   #keeper: PermitKeeper | null = null
   #permit: Permit | null = null
+  #connection: ConnectionEvent | null = null
   #feed: Feed | null = null
   #lastN = -1
   #lastSentMs: number
@@ -172,6 +176,7 @@ class TidemarkSession implements Session, Member {
     this.#pacer.close()
     if (this.#sharedRates !== null && this.#permit !== null) this.#context.principals.leave(this.#permit.principal)
     if (this.#space !== null) this.#context.hub.leave(this.#space, this)
+    if (this.#connection !== null) this.#context.runner.left(this.#connection)
     this.#onEnd()
   }
 
@@ -212,6 +217,10 @@ class TidemarkSession implements Session, Member {
   async #open(hello: Hello, keeper: PermitKeeper): Promise<void> {
     const permit = await keeper.begin(hello.token)
     if (this.#phase === 'closed') return
+    const connection = connectionOf(permit, hello.space, this.#info, null)
+    await this.#context.runner.admit(connection)
+    if (this.#isOver()) return this.#context.runner.left(connection)
+    this.#connection = connection
     this.#permit = permit
     this.#sharedRates = this.#context.principals.enter(permit.principal)
     const space = await this.#context.hub.join(hello.space, this)

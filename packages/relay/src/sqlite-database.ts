@@ -14,7 +14,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
 import { isDiskFull } from './sqlite-calls.ts'
 
-const schemaVersion = 2
+const schemaVersion = 3
 /** "TIDE" in ASCII; tells the file from other SQLite databases. */
 const applicationId = 0x54494445
 const databaseFile = 'relay.sqlite'
@@ -81,6 +81,14 @@ const additions: readonly string[] = [
   `
 ALTER TABLE documents ADD COLUMN purged INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 2;
+`,
+  `
+CREATE TABLE awaiting (
+  space INTEGER NOT NULL REFERENCES spaces,
+  number INTEGER NOT NULL,
+  PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 3;
 `,
 ]
 

@@ -106,6 +106,10 @@ class SqliteLog implements Log {
     return new Map(await this.#reader.call('claims', space, clients))
   }
 
+  awaiting(space: string, limit: number): Promise<readonly string[]> {
+    return this.#reader.call('awaiting', space, limit)
+  }
+
   async compact(space: string, document: string): Promise<void> {
     const replacement = await this.#reader.call('compacted', space, document)
     if (replacement !== null) await this.#writer.call('replace', replacement)

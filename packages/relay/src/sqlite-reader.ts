@@ -110,6 +110,16 @@ export class SqliteReader {
     })
   }
 
+  awaiting(name: string, limit: number): string[] {
+    return this.#read(() => {
+      const rows = this.#each(
+        'SELECT d.name FROM awaiting a JOIN documents d ON d.space = a.space AND d.number = a.number WHERE a.space = ? LIMIT ?',
+        [this.#space(name).id, limit],
+      )
+      return Array.from(rows, (row) => String(row.name))
+    })
+  }
+
   close(): void {
     this.#database.close()
   }

@@ -128,7 +128,7 @@ export class SqliteWriter {
     this.#database.close()
   }
 
-  #store(space: SpaceRow, { document, update, kind, principal, claims }: LogEntry): { place: Place; isDue: boolean } {
+  #store(space: SpaceRow, { document, update, kind, principal, claims, awaits }: LogEntry): { place: Place; isDue: boolean } {
     const s = this.#statements
     const seq = ++space.head
     const known = s.numberOf.get(space.id, document)
@@ -138,6 +138,7 @@ export class SqliteWriter {
     s.addUpdate.run(space.id, seq, number, kind, principal, update)
     const size = s.grow.get(seq, update.length, space.id, number)
     for (const client of claims) s.claim.run(space.id, client, principal)
+    if (awaits !== undefined) (awaits ? s.await : s.answered).run(space.id, number)
     const isDue = isDueForCompaction({
       rows: Number(size?.rows),
       rowBytes: Number(size?.row_bytes),
@@ -155,6 +156,7 @@ export class SqliteWriter {
     if (known === undefined) s.addDocument.run(space.id, number, document, seq)
     s.deleteRows.run(space.id, number, seq)
     s.deleteSnapshot.run(space.id, number)
+    s.answered.run(space.id, number)
     s.purged.run(seq, space.id, number)
     s.addUpdate.run(space.id, seq, number, 'purge', principal, new Uint8Array())
     return { seq, number }
@@ -218,6 +220,8 @@ const sql = {
     WHERE space = ? AND number = ? RETURNING rows, row_bytes, snapshot_bytes`,
   claim: 'INSERT OR IGNORE INTO claims (space, client, principal) VALUES (?, ?, ?)',
   documentOf: 'SELECT snapshot_seq, purged FROM documents WHERE space = ? AND number = ?',
+  await: 'INSERT OR IGNORE INTO awaiting (space, number) VALUES (?, ?)',
+  answered: 'DELETE FROM awaiting WHERE space = ? AND number = ?',
   sizeOfRows: 'SELECT count(*) AS rows, sum(length(bytes)) AS bytes FROM updates WHERE space = ? AND number = ? AND seq <= ?',
   deleteRows: 'DELETE FROM updates WHERE space = ? AND number = ? AND seq <= ?',
   deleteSnapshot: 'DELETE FROM snapshots WHERE space = ? AND number = ?',

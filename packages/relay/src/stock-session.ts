@@ -15,10 +15,11 @@
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandlers, wireLimits } from '@tidemark/protocol'
 import { decodeStateVector, emptyUpdate } from '@tidemark/updates'
-import type { Outcome } from './acceptor.ts'
 import type { AwarenessEntry, AwarenessMember } from './awareness-rooms.ts'
+import type { ConnectionEvent } from './hooks.ts'
+import type { Outcome } from './offer.ts'
 import { Pacer } from './pacer.ts'
-import { keepPermit, type Permit, type PermitKeeper } from './permit.ts'
+import { connectionOf, keepPermit, type Permit, type PermitKeeper } from './permit.ts'
 import { createRates, type Rates } from './principals.ts'
 import type { ConnectionInfo } from './relay.ts'
 import type { Session, SessionContext } from './session.ts'
@@ -59,6 +60,7 @@ class StockSession implements Session, Member, AwarenessMember {
   #sharedRates: Rates | null = null
   #keeper: PermitKeeper | null = null
   #permit: Permit | null = null
+  #connection: ConnectionEvent | null = null
   readonly #onEnd: () => void
   #space: Space | null = null
   #early: Uint8Array[] = []
@@ -161,6 +163,7 @@ class StockSession implements Session, Member, AwarenessMember {
       this.#space.rooms.leave(this.#target.document, this)
       this.#context.hub.leave(this.#space, this)
     }
+    if (this.#connection !== null) this.#context.runner.left(this.#connection)
     this.#onEnd()
   }
 
@@ -181,6 +184,10 @@ class StockSession implements Session, Member, AwarenessMember {
     const permit = await keeper.begin(this.#info.token ?? '')
     if (this.#isClosed) return
     this.#take(permit)
+    const connection = connectionOf(permit, name, this.#info, this.#target.document)
+    await this.#context.runner.admit(connection)
+    if (this.#isClosed) return this.#context.runner.left(connection)
+    this.#connection = connection
     this.#sharedRates = this.#context.principals.enter(permit.principal)
     const space = await this.#context.hub.join(name, this)
     if (this.#isClosed) this.#context.hub.leave(space, this)

@@ -304,6 +304,20 @@ export function logContract(name: string, create: () => Promise<LogHarness>): vo
       }
     })
 
+    test('[P2] which documents wait for an answer is as durable as what they wait with', async () => {
+      const storage = await harness()
+      const log = await storage.open()
+      await log.open('s')
+      await log.append([entry('a', 1, { awaits: true }), entry('b', 2, { awaits: true }), entry('c', 3)])
+      await log.append([entry('b', 4, { awaits: false }), entry('a', 5), entry('c', 6, { awaits: false })])
+      await expect(log.append([entry('c', 7, { awaits: true }), entry('a', 8, { principal: faulty, awaits: false })])).rejects.toThrow()
+      await log.close()
+      const again = await storage.open()
+      await again.open('s')
+      expect(await again.awaiting('s', 10)).toEqual(['a'])
+      expect(await again.awaiting('s', 0)).toEqual([])
+    })
+
     test('after closing, which may be done twice, everything is refused', async () => {
       const log = await opened()
       await Promise.all([log.close(), log.close()])

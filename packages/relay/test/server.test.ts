@@ -184,7 +184,7 @@ test('its metrics tell what it took, refused and holds, and only where they are 
   const ada = connect(server.relay)
   await ada.welcomed()
   const taken = ada.push('note/1', textUpdate('hello', 1))
-  const refused = ada.push('note/1', textUpdate('x'.repeat(400), 2))
+  const refused = ada.push('note/2', textUpdate('x'.repeat(400), 2))
   await ada.until(() => ada.isAcked(taken) && ada.refused.has(refused))
   const small = ada.push('note/1', textUpdate('y', 3))
   await ada.until(() => ada.isAcked(small))

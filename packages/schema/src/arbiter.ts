@@ -1,8 +1,8 @@
 /**
  * The arbiter of arbitrated fields: one writer that accepts or refuses what others propose.
  *
- * The relay is meant to be it, under a client id of its own, in the commit that takes the proposal; `arbitrate` is that
- * step over one document, and needs nothing but the document.
+ * The relay is it, under a client id of its own; it has no document, and makes its answer of `intentOf` and `answerTo`.
+ * `arbitrate` is that step over one document, and needs nothing but the document.
  *
  * Invariants
  * 1. An intent is its entry's dot: it is answered once, however often it arrives, and also across restarts, since
@@ -13,12 +13,12 @@
 import type * as Y from 'yjs'
 import { inOrder } from './candidate.ts'
 import type { KnownEntry } from './entry.ts'
-import type { Json } from './json.ts'
+import { canonicalJson, type Json } from './json.ts'
 import { origins } from './origins.ts'
 import type { Register } from './register.ts'
 import { stampMs } from './stamp.ts'
 import { validate } from './validator.ts'
-import { appendEntry, createWriter, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
+import { appendEntry, createWriter, type EntryDraft, type WriteModel, type WriteOptions, type Writer } from './writing.ts'
 
 /** Something that somebody wants. */
 export interface Intent {
@@ -27,6 +27,8 @@ export interface Intent {
   readonly field: string
   /** `undefined` clears the field. */
   readonly value: Json | undefined
+  /** What held where it was proposed, as far as that was known there. */
+  readonly base: Json | undefined
   /** What holds now. */
   readonly current: Json | undefined
   readonly user: string
@@ -47,7 +49,7 @@ export function arbitrateDocument(model: WriteModel, doc: Y.Doc, arbiter: Arbite
     if (planned.field.policy.name !== 'arbitrated') continue
     for (;;) {
       const register = writer.registers().get(field)
-      const proposal = inOrder(register?.heads ?? []).find((head) => head.k === 'propose')
+      const proposal = firstProposal(register?.heads ?? [])
       if (register === undefined || proposal === undefined) break
       answer(writer, register, proposal, judge(model, arbiter, register, proposal))
       answered++
@@ -56,37 +58,55 @@ export function arbitrateDocument(model: WriteModel, doc: Y.Doc, arbiter: Arbite
   return answered
 }
 
-const currentOf = ({ heads }: Register): KnownEntry | undefined =>
+const currentOf = (heads: readonly KnownEntry[]): KnownEntry | undefined =>
   inOrder(heads)
     .filter((head) => head.k === 'accept')
     .at(-1)
+
+/** The intent that waits longest among the heads of an arbitrated field, or `undefined`. */
+export const firstProposal = (heads: Iterable<KnownEntry>): KnownEntry | undefined =>
+  inOrder([...heads].filter((head) => head.k === 'propose'))[0]
+
+/** What an arbiter is asked about a proposal, by the heads of its field. */
+export function intentOf({ key, f, v, b, by, t }: KnownEntry, heads: readonly KnownEntry[]): Intent {
+  return { id: key, field: f, value: v, base: b, current: currentOf(heads)?.v, user: by, at: stampMs(t) }
+}
 
 function judge(model: WriteModel, arbiter: Arbiter, register: Register, proposal: KnownEntry): Verdict {
   const field = model.plan.get(proposal.f)?.field
   if (field !== undefined && proposal.v !== undefined && validate(field.schema, proposal.v).type !== 'valid') {
     return { accept: false, reason: 'the value does not fit its field' }
   }
-  const { key, f, v, by, t } = proposal
-  return arbiter({ id: key, field: f, value: v, current: currentOf(register)?.v, user: by, at: stampMs(t) })
+  return arbiter(intentOf(proposal, register.heads))
 }
 
-function answer(writer: Writer, register: Register, proposal: KnownEntry, verdict: Verdict): void {
-  const current = currentOf(register)
-  const { f, i, v, by, t } = proposal
-  const o = verdict.accept
-    ? [i, ...register.heads.filter((head) => head.k === 'accept' || isRefusalOf(head, by)).map((head) => head.i)]
-    : [i]
+/** The entry that answers a proposal, by the heads of its field: accepted, or refused with what holds and the reason. */
+export function answerTo({ f, i, v, by, t }: KnownEntry, heads: readonly KnownEntry[], verdict: Verdict): EntryDraft {
+  const current = currentOf(heads)
+  const o = verdict.accept ? [i, ...heads.filter((head) => head.k === 'accept' || isRefusalOf(head, by)).map((head) => head.i)] : [i]
   const stands = verdict.accept ? v : current?.v
   const value = stands === undefined ? {} : { v: stands }
   const rejected = v === undefined ? { i, by, t } : { i, v, by, t }
-  const draft = verdict.accept
-    ? { f, k: 'accept' as const, o, ...value }
-    : { f, k: 'refuse' as const, o, ...value, rej: [rejected], why: verdict.reason }
+  return verdict.accept ? { f, k: 'accept', o, ...value } : { f, k: 'refuse', o, ...value, rej: [rejected], why: verdict.reason }
+}
+
+function answer(writer: Writer, register: Register, proposal: KnownEntry, verdict: Verdict): void {
+  const draft = answerTo(proposal, register.heads, verdict)
   writer.doc.transact(() => appendEntry(writer, draft, register), origins.arbitrate)
 }
 
 const isRefusalOf = (head: KnownEntry, user: string): boolean =>
   head.k === 'refuse' && (head.rej ?? []).every((rejected) => rejected.by === user)
+
+/**
+ * The arbiter of a relay that is given none: an intent is accepted when what holds is still what its author was shown, so of
+ * those who want the same thing at once the first to arrive gets it.
+ */
+export const unchangedArbiter: Arbiter = ({ base, current }) =>
+  isSame(base, current) ? { accept: true } : { accept: false, reason: 'it has changed meanwhile' }
+
+const isSame = (a: Json | undefined, b: Json | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : canonicalJson(a) === canonicalJson(b)
 
 /** An arbiter that lets each value be taken once per field, for tests and single-process use. */
 export function createUniqueArbiter(): Arbiter {

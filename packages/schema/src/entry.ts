@@ -44,7 +44,7 @@ export interface Entry {
   readonly f: string
   /** Value; absent means that the field was cleared. */
   readonly v?: Json
-  /** On critical and merged fields the value that the write was based on; absent when there was none. */
+  /** On critical, merged and arbitrated fields the value that the write was based on; absent when there was none. */
   readonly b?: Json
   /** What it supersedes. */
   readonly o: readonly Dot[]

@@ -1,4 +1,13 @@
-export { type Arbiter, createUniqueArbiter, type Intent, type Verdict } from './arbiter.ts'
+export {
+  type Arbiter,
+  answerTo,
+  createUniqueArbiter,
+  firstProposal,
+  type Intent,
+  intentOf,
+  unchangedArbiter,
+  type Verdict,
+} from './arbiter.ts'
 export type { AttachedEntity, AttachOptions } from './attached.ts'
 export type { Basis, ShownField } from './basis.ts'
 export type { CounterHandle, ListHandle, SetHandle } from './collection.ts'

@@ -126,7 +126,11 @@ function planWrite(writer: Writer, name: string, basis: Basis | null, over: Writ
   }
   const heads = writer.registers().get(name)?.heads ?? []
   const dots = (entries: readonly KnownEntry[]): Dot[] => entries.map((entry) => entry.i)
-  if (policy.name === 'arbitrated') return { k: 'propose', o: dots(heads.filter((head) => isOwnIntent(head, writer.user))) }
+  if (policy.name === 'arbitrated') {
+    const { v: held } = inOrder(heads).findLast((head) => head.k === 'accept') ?? {}
+    const o = dots(heads.filter((head) => isOwnIntent(head, writer.user)))
+    return held === undefined ? { k: 'propose', o } : { k: 'propose', o, b: held }
+  }
   if (policy.name !== 'merged') return { k: 'set', o: dots(heads) }
   const planned = writer.model.plan.get(name)
   const base = planned === undefined || heads.length === 0 ? undefined : toBase(readHeads(planned, inOrder(heads)).plain)

@@ -314,6 +314,7 @@ export class RelayHost {
       },
       load: (space, document) => read(() => log.load(space, document)),
       claims: (space, clients) => read(() => log.claims(space, clients)),
+      awaiting: (space, limit) => read(() => log.awaiting(space, limit)),
       compact: (space, document) => read(() => log.compact(space, document)),
       close: () => inLife(life, log.close()),
     }
