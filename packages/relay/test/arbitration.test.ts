@@ -175,9 +175,10 @@ describe('the relay as the single writer of arbitrated fields', () => {
 
   test('asks a hook in order of stamps, one at a time, and tells its reason', async () => {
     let open = 0
-    const gate = Promise.withResolvers<null>()
+    const [asked, gate] = [Promise.withResolvers<null>(), Promise.withResolvers<null>()]
     const arbitrate = async ({ value, current }: ArbitrationRequest) => {
       expect(++open).toBe(1)
+      asked.resolve(null)
       await gate.promise
       open--
       return current === undefined ? ({ accept: true } as const) : { accept: false, reason: `${current} has it, not ${value}` }
@@ -185,7 +186,9 @@ describe('the relay as the single writer of arbitrated fields', () => {
     const relay = startRelay({}, { hooks: { arbitrate } })
     const [ann, bob] = [new Person(relay, 'ann'), new Person(relay, 'bob')]
     await Promise.all([ann.client.welcomed(), bob.client.welcomed()])
-    expect([await ann.propose('ann'), await bob.propose('bob')]).toEqual(['taken', 'taken'])
+    expect(await ann.propose('ann')).toBe('taken')
+    await asked.promise
+    expect(await bob.propose('bob')).toBe('taken')
     gate.resolve(null)
     await bob.sees({ status: 'refused', value: 'ann' })
     expect(bob.seat.value.holder.refused[0]?.reason).toBe('ann has it, not bob')

@@ -44,6 +44,7 @@ const boundTo = (log: Log): Log => ({
   changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
   load: (space, document) => log.load(space, document),
   claims: (space, clients) => log.claims(space, clients),
+  awaiting: (space, limit) => log.awaiting(space, limit),
   compact: (space, document) => log.compact(space, document),
   close: () => log.close(),
 })

@@ -63,8 +63,8 @@ export const sourceBugs: readonly PlantedBug[] = [
     ['slow-log', 'log-fails', 'cut'],
     'P2 confirmed is durable',
     'relay/src/acceptor.ts',
-    "if (cut.type === 'known') return whenDurable(hot, space.head)",
-    "if (cut.type === 'known') return Promise.resolve({ type: 'committed', seq: space.head })",
+    "if (judged.type === 'known') return whenDurable(hot, space.head)",
+    "if (judged.type === 'known') return Promise.resolve({ type: 'committed', seq: space.head })",
   ),
   inSource(
     'the relay keeps what it knew of a document whose commit failed',

@@ -15,8 +15,8 @@ export const othersBugs: readonly PlantedBug[] = [
     oracle: null,
     source: {
       file: 'packages/relay/src/acceptor.ts',
-      find: "if (cut.type === 'known') return whenDurable(hot, space.head)",
-      replace: "if (cut.type === 'known') return Promise.resolve({ type: 'committed', seq: space.head })",
+      find: "if (judged.type === 'known') return whenDurable(hot, space.head)",
+      replace: "if (judged.type === 'known') return Promise.resolve({ type: 'committed', seq: space.head })",
     },
   },
   {
