@@ -1,3 +1,4 @@
+export { type DirectoryOptions, openKeeper, type RestoreOptions, type RestoreReport, restoreBackup } from './directory.ts'
 export type { PrefixGrant } from './grants.ts'
 export type {
   ArbitrationRequest,
@@ -22,6 +23,16 @@ export type {
   SpaceHistory,
 } from './log.ts'
 export type { RelayLogger } from './logger.ts'
+export type {
+  BackupReport,
+  DocumentDetails,
+  DocumentSummary,
+  Maintenance,
+  Problem,
+  SpaceSummary,
+  VerifyDepth,
+  VerifyReport,
+} from './maintenance.ts'
 export {
   createMemoryDisk,
   createMemoryLog,
@@ -37,7 +48,8 @@ export { type ConnectionInfo, createRelay, type Relay, type RelayFigures, type R
 export { createRelayServer, type RelayServer, type RelayServerOptions, serverLimits } from './server.ts'
 export { type Authorize, anonymous, type SignIn, type SignInRequest } from './sign-in.ts'
 export { type JwtSignInOptions, jwtLimits, jwtSignIn } from './sign-in-jwt.ts'
-export { openSqliteLog, type SqliteLogOptions } from './sqlite-log.ts'
+export type { SqliteKeeper } from './sqlite-keeper.ts'
+export { openSqliteLog, type SqliteLog, type SqliteLogOptions } from './sqlite-log.ts'
 export type { StockTarget } from './stock-session.ts'
 export type { JobKind, Jobs, Work } from './work/work.ts'
 export { createWorkPool, type WorkPoolOptions } from './work/work-pool.ts'

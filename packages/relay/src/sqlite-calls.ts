@@ -1,11 +1,12 @@
-/** How the SQLite log's two workers are called: a request and one answer, in any order. */
+/** How the SQLite log's workers are called: a request and one answer, in any order. */
 import { type ErrorCode, isErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
+import type { SqliteKeeper } from './sqlite-keeper.ts'
 import type { SqliteReader } from './sqlite-reader.ts'
 import type { SqliteWriter } from './sqlite-writer.ts'
 
 /** What a worker is started with. */
 export interface WorkerStart {
-  readonly role: 'write' | 'read'
+  readonly role: 'write' | 'read' | 'keep'
   readonly directory: string
   /** The file of the tombstones. */
   readonly tombstones: string
@@ -17,6 +18,9 @@ export interface WorkerStart {
 export type WriteMethods = Pick<SqliteWriter, keyof SqliteWriter>
 /** What the reading worker can be asked. */
 export type ReadMethods = Pick<SqliteReader, keyof SqliteReader>
+
+/** What a keeping worker can be asked. */
+export type KeepMethods = Pick<SqliteKeeper, keyof SqliteKeeper>
 
 export interface Call {
   readonly id: number

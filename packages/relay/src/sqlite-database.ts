@@ -14,10 +14,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
 import { isDiskFull } from './sqlite-calls.ts'
 
-const schemaVersion = 3
 /** "TIDE" in ASCII; tells the file from other SQLite databases. */
 const applicationId = 0x54494445
-const databaseFile = 'relay.sqlite'
+export const databaseFile = 'relay.sqlite'
+/** Beside it while a backup is being put in its place. */
+export const restoringFile = 'relay.sqlite.restoring'
 const lockFile = 'relay.lock'
 
 const schema = `
@@ -78,19 +79,17 @@ PRAGMA user_version = 1;
 
 /** What each later version adds to the one before; version 1 is `schema`. */
 const additions: readonly string[] = [
-  `
-ALTER TABLE documents ADD COLUMN purged INTEGER NOT NULL DEFAULT 0;
-PRAGMA user_version = 2;
-`,
+  'ALTER TABLE documents ADD COLUMN purged INTEGER NOT NULL DEFAULT 0;',
   `
 CREATE TABLE awaiting (
   space INTEGER NOT NULL REFERENCES spaces,
   number INTEGER NOT NULL,
   PRIMARY KEY (space, number)
 ) STRICT, WITHOUT ROWID;
-PRAGMA user_version = 3;
 `,
+  'ALTER TABLE snapshots ADD COLUMN codec INTEGER NOT NULL DEFAULT 0;',
 ]
+export const schemaVersion = 1 + additions.length
 
 /**
  * Takes the directory for this process, until the returned function is called.
@@ -123,6 +122,8 @@ export function lockDirectory(directory: string): () => void {
 export function openDatabase(directory: string): DatabaseSync {
   const path = join(directory, databaseFile)
   const isNew = !existsSync(path)
+  if (isNew && existsSync(join(directory, restoringFile)))
+    throw new TidemarkError('relay/config', `a restore into ${directory} was cut off: run it again`)
   let database: DatabaseSync | null = null
   try {
     database = new DatabaseSync(path)
@@ -130,7 +131,7 @@ export function openDatabase(directory: string): DatabaseSync {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;')
     if (numberOf(database, 'user_version') === 0) database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`)
     const missing = additions.slice(numberOf(database, 'user_version') - 1)
-    if (missing.length > 0) database.exec(`BEGIN IMMEDIATE; ${missing.join('')} COMMIT;`)
+    if (missing.length > 0) database.exec(`BEGIN IMMEDIATE; ${missing.join('')} PRAGMA user_version = ${schemaVersion}; COMMIT;`)
     settle(database)
     return database
   } catch (cause) {
@@ -157,15 +158,28 @@ function settle(database: DatabaseSync): void {
 /** A second connection that only reads. */
 export const openForReading = (directory: string): DatabaseSync => new DatabaseSync(join(directory, databaseFile), { readOnly: true })
 
-function checkOwner(database: DatabaseSync, path: string): void {
+/**
+ * The version of a relay's database.
+ *
+ * @throws {TidemarkError} `relay/config` when it is something else's, or newer than this relay.
+ */
+export function checkOwner(database: DatabaseSync, path: string): number {
   const version = numberOf(database, 'user_version')
   const id = numberOf(database, 'application_id')
   const tables = database.prepare('SELECT count(*) AS value FROM sqlite_schema').get()?.value
   // A relay that was killed while it made its database leaves an empty one.
-  if (tables === 0 && version === 0 && id === 0) return
+  if (tables === 0 && version === 0 && id === 0) return 0
   if (id !== applicationId) throw new TidemarkError('relay/config', `${path} is not a relay's database`)
   if (version > schemaVersion)
     throw new TidemarkError('relay/config', `${path} is of version ${version}; this relay knows ${schemaVersion}`)
+  return version
+}
+
+/** @throws {TidemarkError} `relay/config` when only a relay that opens it can bring it up to date. */
+export function checkReadable(database: DatabaseSync, path: string): void {
+  const version = checkOwner(database, path)
+  if (version !== schemaVersion)
+    throw new TidemarkError('relay/config', `${path} is of version ${version}, from before this relay: start the relay on it once`)
 }
 
 const numberOf = (database: DatabaseSync, pragma: string): number => Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma] ?? 0)

@@ -13,7 +13,8 @@ import { join } from 'node:path'
 import { type Random, randomId, TidemarkError } from '@tidemark/base'
 import type { ChangedDocumentsPage, ChangesPage, LoadedDocument, Log, LogEntry, Place, ReadLimits, SpaceHistory } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
-import type { ReadMethods, WriteMethods } from './sqlite-calls.ts'
+import type { Maintenance } from './maintenance.ts'
+import type { KeepMethods, ReadMethods, WorkerStart, WriteMethods } from './sqlite-calls.ts'
 import { tombstonesFile } from './tombstones.ts'
 import { startWorker, type WorkerClient } from './worker-client.ts'
 
@@ -34,13 +35,18 @@ export interface SqliteLogOptions {
   readonly onDeath?: (error: TidemarkError) => void
 }
 
+/** A log in a data directory, and what an operator asks of it. */
+export interface SqliteLog extends Log {
+  readonly maintenance: Maintenance
+}
+
 /**
  * Opens the log of a data directory.
  *
  * @throws {TidemarkError} `relay/config` when another relay uses the directory, it cannot be written, or
  * the database in it is not this relay's; nothing is changed then.
  */
-export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
+export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLog> {
   const opening = randomId(options.random)
   const { onDeath } = options
   const { directory, tombstones = join(directory, tombstonesFile) } = options
@@ -49,16 +55,42 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
   try {
     for (const space of await writer.call('withTombstones')) await writer.call('entomb', space, randomId(options.random))
     const reader = await startWorker<ReadMethods>({ ...start, role: 'read' }, onDeath)
-    return new SqliteLog(writer, reader, options)
+    return new TwoWorkerLog(writer, reader, createMaintenance(start), options)
   } catch (error) {
     await writer.close()
     throw error
   }
 }
 
+/** Each question has a worker of its own, so that a long one delays neither the log nor the others; a few at a time. */
+function createMaintenance(start: Omit<WorkerStart, 'role'>): Maintenance {
+  let running = 0
+  const ask = async <T>(run: (keeper: WorkerClient<KeepMethods>) => Promise<T>): Promise<T> => {
+    if (running >= maxKeepers) throw new TidemarkError('relay/busy', `${running} questions of operators are being worked on`)
+    running++
+    try {
+      const keeper = await startWorker<KeepMethods>({ ...start, role: 'keep' })
+      return await run(keeper).finally(() => keeper.close())
+    } finally {
+      running--
+    }
+  }
+  return {
+    spaces: () => ask((keeper) => keeper.call('spaces')),
+    documents: (space, after, limit) => ask((keeper) => keeper.call('documents', space, after, limit)),
+    document: (space, document) => ask((keeper) => keeper.call('document', space, document)),
+    verify: (depth) => ask((keeper) => keeper.call('verify', depth)),
+    backup: (to) => ask((keeper) => keeper.call('backup', to)),
+  }
+}
+
+/** Questions of operators at a time. */
+const maxKeepers = 4
+
 const isFull = (error: unknown): boolean => error instanceof TidemarkError && error.code === 'relay/disk-full'
 
-class SqliteLog implements Log {
+class TwoWorkerLog implements SqliteLog {
+  readonly maintenance: Maintenance
   readonly #writer: WorkerClient<WriteMethods>
   readonly #reader: WorkerClient<ReadMethods>
   readonly #options: SqliteLogOptions
@@ -69,7 +101,8 @@ class SqliteLog implements Log {
   #compacting: Promise<void> | null = null
   #closing: Promise<void> | null = null
 
-  constructor(writer: WorkerClient<WriteMethods>, reader: WorkerClient<ReadMethods>, options: SqliteLogOptions) {
+  constructor(writer: WorkerClient<WriteMethods>, reader: WorkerClient<ReadMethods>, maintenance: Maintenance, options: SqliteLogOptions) {
+    this.maintenance = maintenance
     this.#writer = writer
     this.#reader = reader
     this.#options = options

@@ -8,7 +8,11 @@ import type { DatabaseSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
 import { compact, mergeGrouped } from '@tidemark/updates'
 import type { ChangedDocument, ChangedDocumentsPage, ChangesPage, LoadedDocument, LoggedUpdate, PurgedDocument, ReadLimits } from './log.ts'
+import { packSnapshot, unpackSnapshot } from './sqlite-snapshots.ts'
 import type { Replacement } from './sqlite-writer.ts'
+
+/** No document's state is larger; what claims to be is damaged. */
+const maxStateBytes = 1 << 30
 
 type Row = Readonly<Record<string, unknown>>
 type Value = number | string
@@ -97,7 +101,8 @@ export class SqliteReader {
   compacted(space: string, document: string): Replacement | null {
     const found = this.#read(() => this.#document(space, document))
     if (found === null || found === 'purged' || found.snapshotSeq === found.seq) return null
-    return { space, number: found.number, upTo: found.seq, update: compact(found.updates) }
+    const update = compact(found.updates)
+    return { space, number: found.number, upTo: found.seq, bytes: update.length, snapshot: packSnapshot(update) }
   }
 
   claims(name: string, clients: readonly number[]): [number, string][] {
@@ -138,9 +143,9 @@ export class SqliteReader {
   #updatesAfter(space: number, number: number, snapshotSeq: number, from: number): Uint8Array[] {
     const updates: Uint8Array[] = []
     if (snapshotSeq > from) {
-      const snapshot = this.#one('SELECT bytes FROM snapshots WHERE space = ? AND number = ?', [space, number])
+      const snapshot = this.#one('SELECT codec, bytes FROM snapshots WHERE space = ? AND number = ?', [space, number])
       if (snapshot === undefined) throw new TidemarkError('relay/log-failed', `the snapshot of document ${number} is missing`)
-      updates.push(snapshot.bytes as Uint8Array)
+      updates.push(unpackSnapshot({ codec: Number(snapshot.codec), bytes: snapshot.bytes as Uint8Array }, maxStateBytes))
     }
     const rows = this.#each('SELECT bytes FROM updates WHERE space = ? AND number = ? AND seq > ? ORDER BY seq', [space, number, from])
     for (const row of rows) updates.push(row.bytes as Uint8Array)

@@ -1,7 +1,8 @@
-/** The body of both workers of the SQLite log: opens its connection, then answers calls one by one. */
+/** The body of the workers of the SQLite log: opens its connection, then answers calls one by one. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Answer, type Call, failureOf, startId, type WorkerStart } from './sqlite-calls.ts'
 import { lockDirectory, openDatabase, openForReading } from './sqlite-database.ts'
+import { SqliteKeeper } from './sqlite-keeper.ts'
 import { SqliteReader } from './sqlite-reader.ts'
 import { SqliteWriter } from './sqlite-writer.ts'
 import { openTombstones } from './tombstones.ts'
@@ -10,14 +11,19 @@ import { buffersOf } from './work/buffers.ts'
 // What was read is nobody else's: handed over, not copied.
 const answer = (message: Answer): void => parentPort?.postMessage(message, buffersOf(message))
 
-function start({ role, directory, tombstones, opening }: WorkerStart): void {
-  const unlock = role === 'write' ? lockDirectory(directory) : () => undefined
-  let side: SqliteReader | SqliteWriter
+type Side = SqliteReader | SqliteWriter | SqliteKeeper
+
+function open({ role, directory, tombstones, opening }: WorkerStart): Side {
+  if (role === 'write') return new SqliteWriter(openDatabase(directory), opening, openTombstones(tombstones))
+  if (role === 'read') return new SqliteReader(openForReading(directory))
+  return new SqliteKeeper(openForReading(directory), openTombstones(tombstones))
+}
+
+function start(how: WorkerStart): void {
+  const unlock = how.role === 'write' ? lockDirectory(how.directory) : () => undefined
+  let side: Side
   try {
-    side =
-      role === 'write'
-        ? new SqliteWriter(openDatabase(directory), opening, openTombstones(tombstones))
-        : new SqliteReader(openForReading(directory))
+    side = open(how)
   } catch (error) {
     unlock()
     throw error

@@ -7,6 +7,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { TidemarkError } from '@tidemark/base'
 import { isDueForCompaction } from './compaction.ts'
 import type { LogEntry, Place, SpaceHistory } from './log.ts'
+import type { StoredSnapshot } from './sqlite-snapshots.ts'
 import type { Tombstone, TombstoneFile } from './tombstones.ts'
 
 export interface AppendResult {
@@ -20,7 +21,9 @@ export interface Replacement {
   readonly space: string
   readonly number: number
   readonly upTo: number
-  readonly update: Uint8Array
+  /** Of the state before it was packed. */
+  readonly bytes: number
+  readonly snapshot: StoredSnapshot
 }
 
 /** Incarnations told of a space, newest first; older ones no longer help anyone to find a common place. */
@@ -110,7 +113,7 @@ export class SqliteWriter {
     return { places, due: [...due.values()] }
   }
 
-  replace({ space: name, number, upTo, update }: Replacement): void {
+  replace({ space: name, number, upTo, bytes, snapshot }: Replacement): void {
     this.#transact(() => {
       const { id } = this.#existing(name)
       const s = this.#statements
@@ -118,8 +121,8 @@ export class SqliteWriter {
       if (present === undefined || present.purged === 1 || Number(present.snapshot_seq) >= upTo) return
       const gone = s.sizeOfRows.get(id, number, upTo)
       s.deleteRows.run(id, number, upTo)
-      s.putSnapshot.run(id, number, upTo, update)
-      s.compacted.run(Number(gone?.rows ?? 0), Number(gone?.bytes ?? 0), upTo, update.length, id, number)
+      s.putSnapshot.run(id, number, upTo, snapshot.codec, snapshot.bytes)
+      s.compacted.run(Number(gone?.rows ?? 0), Number(gone?.bytes ?? 0), upTo, bytes, id, number)
       s.raiseFloor.run(upTo, id)
     })
   }
@@ -227,7 +230,7 @@ const sql = {
   deleteSnapshot: 'DELETE FROM snapshots WHERE space = ? AND number = ?',
   purged: `UPDATE documents SET purged = 1, last_seq = ?, rows = 0, row_bytes = 0, snapshot_seq = 0, snapshot_bytes = 0
     WHERE space = ? AND number = ?`,
-  putSnapshot: 'INSERT OR REPLACE INTO snapshots (space, number, seq, bytes) VALUES (?, ?, ?, ?)',
+  putSnapshot: 'INSERT OR REPLACE INTO snapshots (space, number, seq, codec, bytes) VALUES (?, ?, ?, ?, ?)',
   compacted: `UPDATE documents SET rows = rows - ?, row_bytes = row_bytes - ?, snapshot_seq = ?, snapshot_bytes = ?
     WHERE space = ? AND number = ?`,
 } as const

@@ -134,7 +134,10 @@ describe('the log in SQLite', () => {
     await log.open('s')
     await log.append([entry('a', 1)])
     await log.close()
-    withDatabase(join(directory, 'relay.sqlite'), 'ALTER TABLE documents DROP COLUMN purged; PRAGMA user_version = 1')
+    withDatabase(
+      join(directory, 'relay.sqlite'),
+      'DROP TABLE awaiting; ALTER TABLE documents DROP COLUMN purged; ALTER TABLE snapshots DROP COLUMN codec; PRAGMA user_version = 1',
+    )
     const again = await openSqliteLog({ directory, random: systemRandom })
     await again.open('s')
     await again.append([purgeOf('a')])
