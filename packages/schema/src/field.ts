@@ -193,10 +193,19 @@ export const counter = (): CounterField => Object.freeze({ kind: 'counter' })
 export const list = <S extends StandardSchemaV1>(schema: S): ListField<In<S>, Out<S>> =>
   Object.freeze({ kind: 'list', schema: checkSchema('list', schema) as StandardSchemaV1<In<S>, Out<S>> })
 
-/** Plain text that several people can write at once: a root `Y.Text`. */
+/**
+ * Plain text that several people can write at once: a root `Y.Text`.
+ *
+ * Positions count UTF-16 units. Keep `insert`, `delete` and `format` off the middle of a surrogate pair, as editors do: Yjs
+ * shows the halves as U+FFFD, and a `format` that ends there and changes nothing does so on its own replica alone.
+ */
 export const text = (): TextField => Object.freeze({ kind: 'text' })
 
-/** Formatted text that several people can write at once: a root `Y.XmlFragment`, for ProseMirror, Tiptap and the like. */
+/**
+ * Formatted text that several people can write at once: a root `Y.XmlFragment`, for ProseMirror, Tiptap and the like.
+ *
+ * For positions see `text`.
+ */
 export const richText = (): RichTextField => Object.freeze({ kind: 'richText' })
 
 function register<S extends StandardSchemaV1, Reads, Writes extends 'free' | 'shown'>(

@@ -44,7 +44,16 @@ export function editRichText(doc: Y.Doc, field: string, dice: Dice): void {
       paragraph.insert(0, [new Y.XmlText(words(dice))])
       fragment.insert(dice.below(fragment.length + 1), [paragraph])
     } else if (what === 1) text.insert(dice.below(text.length + 1), words(dice))
-    else if (what === 2) text.format(0, dice.between(0, text.length), { bold: true })
+    else if (what === 2) text.format(0, wholeCharacters(text, dice.between(0, text.length)), { bold: true })
     else fragment.delete(dice.below(fragment.length), 1)
   })
+}
+
+/**
+ * `length`, or one less where that is the middle of a surrogate pair, which no editor selects up to. A format that ends
+ * there and changes nothing makes Yjs 13 split the pair on this replica alone, and show two U+FFFD for good.
+ */
+function wholeCharacters(text: Y.XmlText, length: number): number {
+  const units = (text.toDelta() as { readonly insert: string }[]).map(({ insert }) => insert).join('')
+  return /[\ud800-\udbff]/.test(units[length - 1] ?? '') ? length - 1 : length
 }
