@@ -32,17 +32,23 @@ export class Confirmations {
   readonly #upTo = new Map<string, number>()
   /** Documents that the relay refuses, until something of them is acknowledged or tried again. */
   readonly #refusals = new Map<string, TidemarkError>()
+  readonly #isRefused: (name: string) => Promise<boolean>
+  /** Refusals that other tabs told of, while it is looked up whether they are so still. */
+  readonly #heard = new Map<string, TidemarkError>()
   #isClosed = false
 
-  constructor(writer: string) {
+  /** `isRefused` tells whether the store has a document down as refused, at some moment after the call. */
+  constructor(writer: string, isRefused: (name: string) => Promise<boolean>) {
     this.#writer = writer
+    this.#isRefused = isRefused
   }
 
-  acknowledged(items: readonly Acknowledged[]): void {
+  /** `names`: the documents of which the relay took something; a refusal of before counts no more there, whoever wrote. */
+  acknowledged(items: readonly Acknowledged[], names: readonly string[] = []): void {
+    this.#forget(names)
     for (const { name, writer, upTo } of items) {
       if (writer !== this.#writer) continue
       this.#upTo.set(name, Math.max(upTo, this.#upTo.get(name) ?? 0))
-      this.#refusals.delete(name)
       const expected = this.#expected.get(name) ?? []
       this.#keep(
         name,
@@ -59,9 +65,25 @@ export class Confirmations {
     for (const one of expected) one.reject(error)
   }
 
-  /** What was refused is tried again: writes from now on are awaited. */
-  retried(): void {
-    this.#refusals.clear()
+  /** What was refused, of these documents or of all, is tried again: writes from now on are awaited. */
+  retried(names: readonly string[] | null): void {
+    this.#forget(names ?? [...this.#refusals.keys(), ...this.#heard.keys()])
+  }
+
+  /** Another tab told of a refusal. A tab that was frozen hears of it late, when it may long have been tried again. */
+  async heardRefused(name: string, error: TidemarkError): Promise<void> {
+    this.#heard.set(name, error)
+    const isRefused = await this.#isRefused(name).catch(() => true)
+    if (this.#heard.get(name) !== error || this.#isClosed) return
+    this.#heard.delete(name)
+    if (isRefused) this.refused(name, error)
+  }
+
+  #forget(names: readonly string[]): void {
+    for (const name of names) {
+      this.#refusals.delete(name)
+      this.#heard.delete(name)
+    }
   }
 
   /** The documents with writes that wait, and for each the numbers. */

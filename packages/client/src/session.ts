@@ -77,7 +77,10 @@ class Session implements Space {
     const { clock, random } = platform
     this.#writer = randomId(random)
     this.#definitions = new Map(options.entities.map((entity) => [entity.type, entity]))
-    this.#confirmations = new Confirmations(this.#writer)
+    this.#confirmations = new Confirmations(this.#writer, async (name) => {
+      const stored = await options.store.load([name])
+      return stored.get(name)?.record.problem != null
+    })
     const nextKey = (): { writer: string; n: number } => ({ writer: this.#writer, n: ++this.#n })
     this.#saver = new Saver({ store, clock, nextKey, stored: (stored, rows) => this.#savedHere(stored, rows) })
     this.#documents = new Documents({
@@ -101,8 +104,8 @@ class Session implements Space {
     this.#stamps = createStampClock({ now: () => clock.now() + (this.sync.clockOffsetMs ?? clockOffsetMs) })
     this.sync.events.add((event) => {
       if (event.type === 'stored') this.#storedByFeed(event.stored)
-      else if (event.type === 'acknowledged') this.#confirmations.acknowledged(event.items)
-      else if (event.type === 'retried') this.#confirmations.retried()
+      else if (event.type === 'acknowledged') this.#confirmations.acknowledged(event.items, event.names)
+      else if (event.type === 'retried') this.#confirmations.retried(event.names)
       else this.#confirmations.refused(event.name, event.error)
     })
     this.#tabs = joinTabs({
@@ -357,9 +360,11 @@ class Session implements Space {
       case 'leads':
         return this.#ledAnew()
       case 'acknowledged':
-        return this.#confirmations.acknowledged(message.items)
+        return this.#confirmations.acknowledged(message.items, message.names)
+      case 'retried':
+        return this.#confirmations.retried(message.names)
       case 'refused':
-        return this.#confirmations.refused(message.name, fromPlainError(message.error) as TidemarkError)
+        return void this.#confirmations.heardRefused(message.name, fromPlainError(message.error) as TidemarkError)
       case 'lock':
         return void this.#lock().catch(reportUncaught)
       default:

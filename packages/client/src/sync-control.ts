@@ -29,9 +29,10 @@ export interface SyncControlOptions extends SessionOptions {
 /** What the rest of the tab has to act on. */
 export type SyncControlEvent =
   | { readonly type: 'stored'; readonly stored: StoredDocuments }
-  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
+  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[]; readonly names: readonly string[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
-  | { readonly type: 'retried' }
+  /** Of all documents, where the names are not known yet. */
+  | { readonly type: 'retried'; readonly names: readonly string[] | null }
 
 export class SyncControl implements SpaceSync {
   readonly events: Listeners<SyncControlEvent> = createListeners()
@@ -146,7 +147,7 @@ export class SyncControl implements SpaceSync {
 
   #obey(command: 'pause' | 'resume' | 'retry-now'): void {
     if (command !== 'retry-now') this.#isPaused = command === 'pause'
-    else this.events.emit({ type: 'retried' })
+    else this.events.emit({ type: 'retried', names: null })
     if (this.#engine === null) return
     if (command !== 'retry-now') return this.#engine.dispatch({ type: command })
     const refusal = this.#refusal
@@ -167,10 +168,13 @@ export class SyncControl implements SpaceSync {
       case 'stored':
         return this.events.emit(event)
       case 'acknowledged':
-        post({ type: 'acknowledged', items: event.items })
+        post({ type: 'acknowledged', items: event.items, names: event.names })
         this.events.emit(event)
         this.#sync = { ...this.#sync, lastConfirmedMs: this.#options.platform.clock.now() }
         return this.#count()
+      case 'retried':
+        post(event)
+        return this.events.emit(event)
       case 'refused':
         this.#refusal = event.error
         post({ type: 'refused', name: event.name, error: toPlainError(event.error) as NonNullable<ReturnType<typeof toPlainError>> })

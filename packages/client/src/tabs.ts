@@ -18,7 +18,8 @@ export interface RowAt {
 export type TabMessage =
   | { readonly type: 'stored'; readonly updates: readonly StoredUpdate[]; readonly revisions: readonly (readonly [string, number])[] }
   | { readonly type: 'rows'; readonly rows: readonly RowAt[] }
-  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
+  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[]; readonly names: readonly string[] }
+  | { readonly type: 'retried'; readonly names: readonly string[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: PlainError }
   | { readonly type: 'status'; readonly status: Omit<SyncStatus, 'problem'> & { readonly problem: PlainError | null } }
   /** Another tab leads from now on; the one before may have ended before it could tell what it stored. */

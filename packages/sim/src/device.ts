@@ -71,6 +71,8 @@ export class Device {
   skewMs = 0
   /** How often somebody asked to try again what was refused. */
   retries = 0
+  /** When that was last, in virtual time. */
+  retriedAtMs = Number.NEGATIVE_INFINITY
   readonly #options: DeviceOptions
   readonly #tabs = new Map<number, Tab>()
   #lives = 0

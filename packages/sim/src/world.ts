@@ -169,6 +169,7 @@ export class World {
   /** Somebody asks to try again what was refused on a device. */
   retried(device: Device): void {
     device.retries++
+    device.retriedAtMs = this.time.nowMs
   }
 
   /** Something may have been lost in a documented way; judged when everything has settled. */

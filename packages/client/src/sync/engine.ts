@@ -42,7 +42,8 @@ export interface EngineOptions {
 export type EngineEvent =
   | { readonly type: 'state' }
   | { readonly type: 'stored'; readonly stored: StoredDocuments }
-  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[] }
+  | { readonly type: 'retried'; readonly names: readonly string[] }
+  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[]; readonly names: readonly string[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
   | { readonly type: 'failed'; readonly error: TidemarkError }
   /** Time to look for what nobody told of. */
@@ -121,7 +122,12 @@ export class SyncEngine {
     this.dispatch({ type: 'retry-now' })
     const totals = await store.pendingTotals()
     const refused = (await store.pending(totals.documents)).filter((one) => one.record.problem !== null)
-    if (refused.length > 0) await store.commit({ docs: refused.map((one) => ({ name: one.record.name, problem: null })) })
+    if (refused.length > 0) {
+      const names = refused.map((one) => one.record.name)
+      await store.commit({ docs: names.map((name) => ({ name, problem: null })) })
+      // Only now: a refusal that came before would be told after it, and stay though nothing is refused any more.
+      this.events.emit({ type: 'retried', names })
+    }
     this.#pusher?.retry()
   }
 
@@ -285,7 +291,7 @@ export class SyncEngine {
       clock: platform.clock,
       limits: welcome.limits,
       send: (messages) => connection.send(messages),
-      acknowledged: (items) => this.events.emit({ type: 'acknowledged', items }),
+      acknowledged: (items, names) => this.events.emit({ type: 'acknowledged', items, names }),
       refused: (name, error) => this.events.emit({ type: 'refused', name, error }),
       failed,
     })

@@ -27,7 +27,8 @@ export interface PusherOptions {
   readonly clock: Clock
   readonly limits: RelayLimits
   readonly send: (messages: readonly ClientMessage[]) => void
-  readonly acknowledged: (items: readonly Acknowledged[]) => void
+  /** `names`: the documents of which the relay took something, also where none of it was pending. */
+  readonly acknowledged: (items: readonly Acknowledged[], names: readonly string[]) => void
   readonly refused: (name: string, error: TidemarkError) => void
   readonly failed: (error: TidemarkError) => void
 }
@@ -91,7 +92,10 @@ export class Pusher {
     )
     this.#settle(done, async () => {
       await this.#options.store.commit({ acknowledged, docs })
-      this.#options.acknowledged(acknowledged)
+      this.#options.acknowledged(
+        acknowledged,
+        done.map(([, one]) => one.name),
+      )
     })
   }
 

@@ -1,0 +1,56 @@
+import { TidemarkError } from '@tidemark/base'
+import { expect, test } from 'vitest'
+import { Confirmations } from '../src/receipt.ts'
+
+const name = 'report/r1'
+const forbidden = (): TidemarkError => new TidemarkError('relay/forbidden', 'may only read')
+
+/** What a receipt's promise is after everything that is due has run. */
+async function stateOf(promise: Promise<void>): Promise<string> {
+  let state = 'open'
+  promise.then(
+    () => {
+      state = 'done'
+    },
+    (error: TidemarkError) => {
+      state = error.code
+    },
+  )
+  await new Promise((resolve) => setImmediate(resolve))
+  return state
+}
+
+const written = (confirmations: Confirmations, n: number) => confirmations.receipt([Promise.resolve({ name, n })]).confirmed
+
+test('[P7] a write on a refused document is rejected until the relay takes something of it, whoever wrote that', async () => {
+  const confirmations = new Confirmations('me', async () => true)
+  confirmations.refused(name, forbidden())
+  expect(await stateOf(written(confirmations, 1))).toBe('relay/forbidden')
+  confirmations.acknowledged([{ name, writer: 'somebody', upTo: 3, seq: 4 }], [name])
+  expect(await stateOf(written(confirmations, 2))).toBe('open')
+})
+
+test('[P7] a refusal that a frozen tab hears of late counts only where it still stands', async () => {
+  const awaited = async (stands: boolean, meanwhile?: (confirmations: Confirmations) => void): Promise<string> => {
+    const confirmations = new Confirmations('me', async () => stands)
+    const confirmed = written(confirmations, 1)
+    await stateOf(confirmed)
+    const heard = confirmations.heardRefused(name, forbidden())
+    meanwhile?.(confirmations)
+    await heard
+    return await stateOf(confirmed)
+  }
+  expect(await awaited(true)).toBe('relay/forbidden')
+  expect(await awaited(false)).toBe('open')
+  expect(await awaited(true, (confirmations) => confirmations.retried([name]))).toBe('open')
+  expect(await awaited(true, (confirmations) => confirmations.retried(null))).toBe('open')
+})
+
+test('[P7] what is tried again is awaited from the moment that its mark is gone, also in other tabs', async () => {
+  const confirmations = new Confirmations('me', async () => true)
+  confirmations.refused(name, forbidden())
+  confirmations.refused('report/r2', forbidden())
+  confirmations.retried([name])
+  expect(await stateOf(written(confirmations, 1))).toBe('open')
+  expect(await stateOf(confirmations.receipt([Promise.resolve({ name: 'report/r2', n: 1 })]).confirmed)).toBe('relay/forbidden')
+})
