@@ -292,8 +292,18 @@ export class RelayHost {
     return delayMs
   }
 
+  /** A compacted state also holds the deletions that are in no update: what stands in something that somebody deleted is deleted. */
+  #noteSnapshot(disk: MemoryDisk, contents: Contents, document: string): void {
+    const snapshot = disk.spaces.get(spaceName)?.documents.get(document)?.snapshot
+    if (snapshot == null) return
+    const ranges = rangesOf(snapshot.update)
+    contents.addRanges(document, ranges)
+    this.ever.addRanges(document, ranges)
+  }
+
   /** Reads take virtual time, and never answer a relay that died. */
   #delayed(log: Log, life: Life): Log {
+    const [disk, contents] = [this.#disk, this.#contents]
     const read = <T>(work: () => Promise<T>): Promise<T> => inLife(life, life.pause(this.#delayMs()).then(work))
     return {
       open: (space) => read(() => log.open(space)),
@@ -315,7 +325,7 @@ export class RelayHost {
       load: (space, document) => read(() => log.load(space, document)),
       claims: (space, clients) => read(() => log.claims(space, clients)),
       awaiting: (space, limit) => read(() => log.awaiting(space, limit)),
-      compact: (space, document) => read(() => log.compact(space, document)),
+      compact: (space, document) => read(() => log.compact(space, document).then(() => this.#noteSnapshot(disk, contents, document))),
       close: () => inLife(life, log.close()),
     }
   }
