@@ -8,6 +8,7 @@
  */
 import { createListeners, guarded, type Listeners, type Random, randomClientId } from '@tidemark/base'
 import type { Row, StoredDocument, StoredUpdate } from '@tidemark/store'
+import { keepFormattingMarks } from '@tidemark/updates'
 import * as Y from 'yjs'
 import { applyStored } from './damage.ts'
 import { guardListeners } from './guarded-doc.ts'
@@ -51,6 +52,7 @@ export class OpenDocument implements SavedDocument {
     this.doc = new Y.Doc({ guid: options.name, gc: true })
     this.doc.clientID = randomClientId(options.random)
     guardListeners(this.doc)
+    keepFormattingMarks(this.doc)
     if (stored !== undefined) this.load(stored)
     // From here on: Yjs encodes each transaction again for whoever listens, and what was just read is stored already.
     this.doc.on('update', (bytes: Uint8Array, origin: unknown) => guarded(() => this.#updated(bytes, origin)))

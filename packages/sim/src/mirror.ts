@@ -1,6 +1,7 @@
 /**
  * What a place holds, as Yjs reads it: a `Y.Doc` per document, fed with every update that was stored there.
  */
+import { keepFormattingMarks } from '@tidemark/updates'
 import * as Y from 'yjs'
 import type { Ranges } from './contents.ts'
 
@@ -15,6 +16,7 @@ export class Mirror {
     const found = this.#docs.get(name)
     if (found !== undefined) return found
     const doc = new Y.Doc({ guid: name, gc: true })
+    keepFormattingMarks(doc)
     this.#docs.set(name, doc)
     return doc
   }

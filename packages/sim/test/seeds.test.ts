@@ -19,6 +19,7 @@ test.each([
   [1, ['short-tokens'], 5, 60, 'a commit for each renewal of a sign-in that changes nothing'],
   [144, 'all', 5, 300, 'a sign-in that ends because the clock of its device was set back'],
   [5145, 'all', 5, 300, 'a user whose client id a stock client claimed by handing it on to a restored relay'],
+  [646, 'all', 5, 300, 'a receipt rejected by a refusal that was tried again meanwhile'],
   [5264, 'all', 5, 300, 'a carried document refused because what superseded a pruned entry is pruned too'],
 ] as const)(
   'seed %i, %s, %i replicas, %i steps: no more %s',

@@ -4,13 +4,28 @@ import type { Oracle } from './oracle.ts'
 /** As much of a text as a failure shows. */
 export const short = (text: string): string => (text.length > 240 ? `${text.slice(0, 240)}…` : text)
 
+/** Two texts, each from a little before the first place where they differ. */
+function apart(here: string, there: string): readonly [string, string] {
+  let same = 0
+  while (same < here.length && here[same] === there[same]) same++
+  const from = Math.max(0, same - 60)
+  const cut = (text: string): string => `${from > 0 ? '…' : ''}${short(text.slice(from))}`
+  return [cut(here), cut(there)]
+}
+
+/** How a failure tells that `what` is not what the log adds up to. */
+function differs(what: string, here: string, there: string): string {
+  const [shown, logged] = apart(here, there)
+  return `${what} ${shown} where the log has ${logged}`
+}
+
 const tabsAreEqual: Oracle = {
   name: 'P3 tabs converge',
   atEnd: (_world, view, fail) => {
     for (const { tab, document, value, content, isSyncing } of view.tabs) {
       const expected = view.content.get(document) ?? ''
       if (isSyncing) return fail(`${tab.name} still waits for changes of ${document}`)
-      if (content !== expected) return fail(`${document} in ${tab.name} is ${short(content)} where the log has ${short(expected)}`)
+      if (content !== expected) return fail(differs(`${document} in ${tab.name} is`, content, expected))
       const read = view.values.get(document) ?? ''
       if (value !== read) return fail(`${document} reads as ${short(value)} in ${tab.name} where the log reads as ${short(read)}`)
     }
@@ -26,8 +41,7 @@ const disksAreEqual: Oracle = {
         if (expected === undefined) continue
         if (disk.isWaiting(document)) return fail(`${device}'s database has orphans of ${document}`)
         const content = world.contentOf(document, disk.doc(document))
-        if (content !== expected)
-          return fail(`${document} in ${device}'s database is ${short(content)} where the log has ${short(expected)}`)
+        if (content !== expected) return fail(differs(`${document} in ${device}'s database is`, content, expected))
       }
     }
   },
@@ -43,7 +57,7 @@ const rowsAreEqual: Oracle = {
     }
     for (const { tab, document, value } of view.rows) {
       const expected = view.rowValues.get(document) ?? ''
-      if (value !== expected) return fail(`${tab.name} lists ${document} as ${short(value)} where the log has ${short(expected)}`)
+      if (value !== expected) return fail(differs(`${tab.name} lists ${document} as`, value, expected))
     }
   },
 }
