@@ -26,7 +26,7 @@ const only: Readonly<Record<string, readonly string[]>> = {
   store: ['base', 'updates'],
   relay: ['base', 'protocol', 'updates', 'schema'],
   react: ['client'],
-  sim: ['base', 'client', 'relay', 'store', 'schema'],
+  sim: ['base', 'client', 'relay', 'store', 'schema', 'updates'],
 }
 const maxBaseFiles = 6
 /** Packages, and folders of packages that browsers load, which run on Node only: nothing outside such a folder may import from it. */
