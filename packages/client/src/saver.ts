@@ -9,7 +9,7 @@
  * 2. The order of a document's updates is kept; a later one is never stored without an earlier one.
  * 3. Nothing is dropped: while the database refuses, edits wait here, and `isSaving` says so.
  */
-import { type Clock, createObservable, guarded, type Observable, TidemarkError } from '@tidemark/base'
+import { type Clock, createObservable, guarded, type Observable, reportUncaught, TidemarkError } from '@tidemark/base'
 import type { LocalStore, Row, RowWrite, StoredUpdate } from '@tidemark/store'
 import { mergeGrouped } from '@tidemark/updates'
 import type { StoredDocuments } from './stored.ts'
@@ -101,7 +101,14 @@ export class Saver {
     while (this.#waiting.size > 0 && !failed) {
       const group = [...this.#waiting.values()].slice(0, maxDocumentsTogether)
       for (const one of group) this.#waiting.delete(one.document.name)
-      failed = !(await this.#commit(group))
+      try {
+        failed = !(await this.#commit(group))
+      } catch (error) {
+        // A fault of ours must not end the saving of everything for good: it is reported, and the edits are tried again.
+        reportUncaught(error)
+        this.#putBack(group)
+        failed = true
+      }
     }
     this.#running = null
     this.#saving.set(this.#waiting.size > 0)

@@ -119,14 +119,28 @@ describe('an archive of a space', () => {
     await listed(other, ['Open'])
   })
 
-  test('with a document that breaks Yjs is refused before any of its slice is stored', async () => {
+  test('leaves out a document that breaks Yjs or has no name, says so, and takes the rest', async () => {
     const wedge = Uint8Array.from([1, 1, 5, 0, 1, 1, 1, 116, 0, 0])
-    const archive = writeArchive({ space: 'acme', user: 'eve', createdMs: 0 }, documents([['report/a', wedge]]))
+    const doc = new Y.Doc({ guid: 'report/b' })
+    Report.initialise(doc, { title: 'Roof' }, { user: 'eve' })
+    const sound = Y.encodeStateAsUpdate(doc)
+    const archive = writeArchive(
+      { space: 'acme', user: 'eve', createdMs: 0 },
+      documents([
+        ['report/a', wedge],
+        ['report/b', sound],
+        ['', Uint8Array.of(0, 0)],
+      ]),
+    )
     const ann = await stage.device('ann').tab({ paused: true })
-    await expect(importSpace(ann, archive)).rejects.toMatchObject({ code: 'updates/invalid' })
-    const badName = writeArchive({ space: 'acme', user: 'eve', createdMs: 0 }, documents([['', Uint8Array.of(0, 0)]]))
-    await expect(importSpace(ann, badName)).rejects.toMatchObject({ code: 'protocol/name' })
-    expect((await ann.documents.list()).names).toEqual([])
+    const result = await importSpace(ann, archive)
+    expect(result).toMatchObject({ documents: 1, bytes: sound.length })
+    expect(result.leftOut.map(({ name, problem }) => [name, problem.code])).toEqual([
+      ['report/a', 'updates/invalid'],
+      ['', 'protocol/name'],
+    ])
+    expect((await ann.documents.list()).names).toEqual(['report/b'])
+    await listed(ann, ['Roof'])
   })
 
   test('[P7] has all that can be read where a part is damaged, and says which document lacks it', async () => {

@@ -9,9 +9,9 @@
  * 2. A lost handle is never used again; the next use opens a new one.
  * 3. A readwrite `run` resolves only when the transaction is complete; when it rejects, nothing is stored.
  */
-import { TidemarkError } from '@tidemark/base'
+import { systemClock, TidemarkError } from '@tidemark/base'
 import { layoutVersion, objectStores, upgradeLayout } from './idb-layout.ts'
-import { completionOf, isNamed, toStoreError, undo } from './idb-request.ts'
+import { completionOf, isNamed, toStoreError, unblocked, undo } from './idb-request.ts'
 
 export type Durability = 'relaxed' | 'strict'
 
@@ -162,33 +162,49 @@ async function settled<T>(
  * @throws {TidemarkError} `store/outdated` when it is of a newer version; `store/blocked` when a tab holds an older one open;
  *   `store/unavailable` for anything else.
  */
-export function openDatabase(name: string, version: number, created: () => void = () => {}): Promise<IDBDatabase> {
-  return new Promise<IDBDatabase>((resolve, reject) => {
-    const request = indexedDB.open(name, version)
-    let isAbandoned = false
-    request.onupgradeneeded = ({ oldVersion }) => {
-      try {
-        upgradeLayout(request.result, request.transaction as IDBTransaction, oldVersion)
-        if (oldVersion === 0) created()
-      } catch (error) {
-        reject(error)
-        request.transaction?.abort()
+export async function openDatabase(name: string, version: number, created: () => void = () => {}): Promise<IDBDatabase> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openOnce(name, version, created)
+    } catch (error) {
+      if (error instanceof TidemarkError) throw error
+      if (isNamed(error, 'VersionError')) {
+        throw new TidemarkError('store/outdated', 'a newer build of this app has upgraded the database; reload this tab', { cause: error })
       }
+      if (attempt === openAttempts || !passing.some((one) => isNamed(error, one))) {
+        throw new TidemarkError('store/unavailable', `the database did not open: ${String(error)}`, { cause: error })
+      }
+      await new Promise<void>((resolve) => systemClock.schedule(openPauseMs * attempt, resolve))
     }
-    request.onblocked = () => {
-      isAbandoned = true
-      reject(new TidemarkError('store/blocked', 'another tab holds an older version of the database open'))
+  }
+}
+
+/** What browsers give for a database that is there, and opens a moment later: after a crash, while the disk is busy. */
+const passing = ['UnknownError', 'AbortError', 'TimeoutError', 'InvalidStateError']
+const openAttempts = 4
+const openPauseMs = 150
+
+async function openOnce(name: string, version: number, created: () => void): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, version)
+  let refusal: unknown = null
+  request.onupgradeneeded = ({ oldVersion }) => {
+    try {
+      upgradeLayout(request.result, request.transaction as IDBTransaction, oldVersion)
+      if (oldVersion === 0) created()
+    } catch (error) {
+      refusal = error
+      request.transaction?.abort()
     }
-    request.onsuccess = () => {
-      if (isAbandoned) request.result.close()
-      else resolve(request.result)
-    }
-    request.onerror = () => reject(request.error)
-  }).catch((error: unknown) => {
-    if (error instanceof TidemarkError) throw error
-    if (isNamed(error, 'VersionError')) {
-      throw new TidemarkError('store/outdated', 'a newer build of this app has upgraded the database; reload this tab', { cause: error })
-    }
-    throw new TidemarkError('store/unavailable', `the database did not open: ${String(error)}`, { cause: error })
-  })
+  }
+  const held = 'another tab holds an older version of the database open'
+  try {
+    return await unblocked(
+      request,
+      held,
+      () => request.result,
+      (database) => database.close(),
+    )
+  } catch (error) {
+    throw refusal ?? error
+  }
 }

@@ -147,15 +147,17 @@ export async function readPending(reader: Reader, limit: number): Promise<readon
     const rows: DocRow[] = await resultOf(transaction.objectStore('docs').index('pending').getAll(null, Math.min(limit, maxCount)))
     return await Promise.all(rows.map(async (row) => ({ row, updates: await updatesBehind(transaction, row) })))
   })
-  return await Promise.all(
-    found.map(async ({ row, updates }) => {
+  const documents = await Promise.all(
+    found.map(async ({ row, updates }): Promise<PendingDocument | null> => {
       const record = readRecord(reader, row, updates)
       const pending = await decodeAll(updates.filter(isPendingUpdate(record)), reader.codec.update, (update, reason) => {
         reader.damaged({ name: row.name, part: { writer: update.writer, n: update.n }, bytes: rawBytes(update), reason })
       })
-      return { record: { ...record, name: await reader.codec.name(row) }, updates: pending }
+      const [name] = await namesOf(reader, [row])
+      return name === undefined ? null : { record: { ...record, name }, updates: pending }
     }),
   )
+  return documents.filter((one) => one !== null)
 }
 
 async function updatesBehind(transaction: IDBTransaction, row: DocRow): Promise<StoredUpdate[]> {

@@ -61,7 +61,11 @@ interface Encoded extends Waiting {
   readonly batch: EncodedBatch
 }
 
-type Outcome = { readonly type: 'stored'; readonly committed: Committed } | { readonly type: 'refused'; readonly error: TidemarkError }
+type Outcome =
+  | { readonly type: 'stored'; readonly committed: Committed }
+  | { readonly type: 'refused'; readonly error: TidemarkError }
+  /** It comes after a batch that has to be sealed anew. */
+  | { readonly type: 'deferred' }
 
 interface GroupOutcome {
   readonly outcomes: readonly Outcome[]
@@ -137,10 +141,11 @@ class GroupWriter implements Writer {
     for (const [i, outcome] of outcomes.entries()) {
       const one = group[i] as Encoded
       if (outcome.type === 'stored') one.resolve(outcome.committed)
+      else if (outcome.type === 'deferred') moved.push(one)
       else if (outcome.error.code === 'store/key-moved' && one.moves < maxMoves) moved.push({ ...one, moves: one.moves + 1 })
       else one.reject(outcome.error)
     }
-    // What was sealed by the old key goes first, as it was called first.
+    // What was sealed by the old key goes first, as it was called first, and then what was called after it.
     this.#waiting.unshift(...moved.map((one) => ({ ...one, batch: begun(one.encode) })))
   }
 
@@ -175,10 +180,15 @@ async function writeGroup(transaction: IDBTransaction, group: readonly Encoded[]
     group.map(({ batch }) => batch),
   )
   let quarantined = 0
+  let isMoved = false
   const outcomes = group.map(({ batch: given, nowMs }): Outcome => {
     // A damaged record is taken care of by the first batch that comes by.
     const batch = view.damaged.length === 0 ? given : { ...given, quarantine: [...view.damaged, ...given.quarantine] }
-    if (batch.epoch !== null && batch.epoch !== view.epoch) return { type: 'refused', error: moved(batch.epoch, view.epoch) }
+    if (isMoved) return { type: 'deferred' }
+    if (batch.epoch !== null && batch.epoch !== view.epoch) {
+      isMoved = true
+      return { type: 'refused', error: moved(batch.epoch, view.epoch) }
+    }
     const plan = planned(view, batch, nowMs)
     if (plan.type === 'refused') return plan
     view.damaged.length = 0

@@ -25,7 +25,7 @@ import {
   readRowsBehind,
   readState,
 } from './idb-reads.ts'
-import { toStoreError } from './idb-request.ts'
+import { deleteDatabase } from './idb-request.ts'
 import { createWriter, type Writer } from './idb-writer.ts'
 import type { LocalStore, OpenStore, PendingSum } from './local-store.ts'
 import { createMemoryDatabase } from './memory-database.ts'
@@ -83,7 +83,11 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
     const connection = createConnection({
       name,
       durability,
-      onOpened: (isNew) => void origin.opened(isNew),
+      onOpened: (isNew) => {
+        // It came back: that it was gone is no problem any more.
+        if (status.get().problem?.code === 'store/closed') show(null)
+        void origin.opened(isNew)
+      },
       onLost: (problem) => show(problem),
     })
     try {
@@ -102,7 +106,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): OpenStore {
       },
     })
     void origin.ask()
-    return new IndexedDbStore(status, connection, writer, seals)
+    return new IndexedDbStore(status, connection, writer, seals, clock)
   }
 }
 
@@ -133,16 +137,7 @@ export async function deleteLocalData(options: {
 }): Promise<void> {
   const { space, user, databaseName = defaultDatabaseName } = options
   const name = databaseNameOf(databaseName, space, user)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const request = indexedDB.deleteDatabase(name)
-      request.onsuccess = () => resolve()
-      request.onerror = () => reject(request.error)
-      request.onblocked = () => reject(new TidemarkError('store/blocked', 'another tab holds the database open'))
-    })
-  } catch (error) {
-    throw toStoreError(error)
-  }
+  await deleteDatabase(name)
   await forgetMark(name, options.marker === undefined ? cookieMarker() : options.marker)
 }
 
@@ -159,7 +154,7 @@ class IndexedDbStore implements LocalStore {
   readonly #repairing = new Set<string>()
   #closing: Promise<void> | null = null
 
-  constructor(status: ObservableValue<StoreStatus>, connection: Connection, writer: Writer, seals: Seals | null) {
+  constructor(status: ObservableValue<StoreStatus>, connection: Connection, writer: Writer, seals: Seals | null, clock: Clock) {
     this.status = status
     this.#connection = connection
     this.#writer = writer
@@ -170,8 +165,8 @@ class IndexedDbStore implements LocalStore {
       run: (body) => this.#connection.run('readonly', body),
       damaged: (damage) => this.#quarantine(damage),
       damagedPage: (page, reason) =>
-        this.#repair(JSON.stringify([page.type, page.number]), (transaction) => dropPage(transaction, page, reason, Date.now())),
-      damagedCursor: (row, reason) => this.#repair('cursor', (transaction) => dropCursor(transaction, row, reason, Date.now())),
+        this.#repair(JSON.stringify([page.type, page.number]), (transaction) => dropPage(transaction, page, reason, clock.now())),
+      damagedCursor: (row, reason) => this.#repair('cursor', (transaction) => dropCursor(transaction, row, reason, clock.now())),
     }
   }
 

@@ -294,6 +294,20 @@ describe('another tab', () => {
     held.close()
   })
 
+  test('that lets go of an older version when its work is done is waited for', async () => {
+    const { store, fullName } = await openStore()
+    const held = await holdOpen(fullName)
+    await store.close()
+    const asked = new Promise<void>((resolve) => {
+      held.onversionchange = () => resolve()
+    })
+    const opened = openDatabase(fullName, layoutVersion + 1)
+    await asked
+    // It is asked, and closes a turn later: by then the browser has called the upgrade blocked.
+    setTimeout(() => held.close())
+    await expect(opened).rejects.toEqual(rejection('store/failed'))
+  })
+
   test('that holds the database open blocks its deletion, with an error instead of a wait', async () => {
     const { store, databaseName, fullName } = await openStore()
     await store.commit({ updates: [local('a', 'w', 1)] })
@@ -303,6 +317,29 @@ describe('another tab', () => {
     await deleteLocalData({ ...where, databaseName })
     expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain(fullName)
   })
+})
+
+test('a database that opens only at the second attempt is used, and nothing falls back to memory', async () => {
+  let attempts = 0
+  patch(
+    IDBFactory.prototype,
+    'open',
+    (open) =>
+      function (this: IDBFactory, name: string, version?: number) {
+        if (++attempts > 1) return open.call(this, name, version)
+        const request = open.call(this, `${name}-${version}`, 1)
+        Object.defineProperty(request, 'error', { value: new DOMException('injected', 'UnknownError') })
+        request.addEventListener('success', (event) => {
+          event.stopImmediatePropagation()
+          request.result.close()
+          request.dispatchEvent(new Event('error'))
+        })
+        return request
+      },
+  )
+  const { store } = await openStore()
+  expect(store.status.get().kind).toBe('indexeddb')
+  expect(attempts).toBe(2)
 })
 
 describe('without a database', () => {

@@ -31,6 +31,8 @@ export interface ImportResult {
   readonly bytes: number
   /** Why the archive may lack something, as it says itself; null when it is whole. */
   readonly problem: string | null
+  /** Documents of the archive that no space may have, and why: they were left out, and the rest taken. */
+  readonly leftOut: readonly { readonly name: string; readonly problem: TidemarkError }[]
 }
 
 /** Documents read or stored at once. */
@@ -73,11 +75,11 @@ async function* documentsOf(space: Space, progress: (progress: ArchiveProgress) 
 
 /**
  * Takes an archive into a space: every document is merged with what is here, shown at once, and carried to the relay.
- * Doing it twice changes nothing.
+ * Doing it twice changes nothing. A document that no space may have (`updates/invalid`, `protocol/name`) holds back no other.
  *
- * @throws {TidemarkError} `archive/invalid` or `archive/version` when the file cannot be read; `updates/invalid` or
- *   `protocol/name` when a document in it is none; `store/…` when this device does not take it; `client/closed`. What was
- *   stored before that stays, and nothing that was here is changed: the message says how many documents were taken.
+ * @throws {TidemarkError} `archive/invalid` or `archive/version` when the file cannot be read; `store/…` when this device does
+ *   not take it; `client/closed`. What was stored before that stays, and nothing that was here is changed: the message says
+ *   how many documents were taken.
  */
 export async function importSpace(
   space: Space,
@@ -89,10 +91,13 @@ export async function importSpace(
   let documents = 0
   let bytes = 0
   let waitingBytes = 0
+  const leftOut: { readonly name: string; readonly problem: TidemarkError }[] = []
   const store = async (): Promise<void> => {
-    await space.documents.adopt(slice.map(({ name, state }) => ({ name, update: state })))
-    documents += slice.length
-    bytes += waitingBytes
+    const refused = await adopt(space, slice)
+    const taken = slice.filter(({ name }) => !refused.some((one) => one.name === name))
+    leftOut.push(...refused)
+    documents += taken.length
+    bytes += taken.reduce((sum, { state }) => sum + state.length, 0)
     slice.length = 0
     waitingBytes = 0
     progress({ documents, total: null, bytes })
@@ -106,7 +111,7 @@ export async function importSpace(
         if (slice.length === sliceDocuments || waitingBytes >= sliceBytes) await store()
       } else {
         if (slice.length > 0) await store()
-        return { from: from as ArchiveHeader, documents, bytes, problem: record.problem }
+        return { from: from as ArchiveHeader, documents, bytes, problem: record.problem, leftOut }
       }
     }
   } catch (error) {
@@ -117,3 +122,21 @@ export async function importSpace(
   }
   throw new TidemarkError('archive/invalid', 'it has no end')
 }
+
+/** Takes documents in, all at once where that goes; gives those that no space may have. */
+async function adopt(space: Space, documents: readonly ArchivedDocument[]): Promise<ImportResult['leftOut']> {
+  try {
+    await space.documents.adopt(documents.map(({ name, state }) => ({ name, update: state })))
+    return []
+  } catch (error) {
+    const [only, ...others] = documents
+    if (!isOfDocument(error)) throw error
+    if (only !== undefined && others.length === 0) return [{ name: only.name, problem: error }]
+    const leftOut: ImportResult['leftOut'][number][] = []
+    for (const document of documents) leftOut.push(...(await adopt(space, [document])))
+    return leftOut
+  }
+}
+
+const isOfDocument = (error: unknown): error is TidemarkError =>
+  error instanceof TidemarkError && (error.code === 'updates/invalid' || error.code === 'protocol/name')

@@ -8,7 +8,7 @@
 import { TidemarkError } from '@tidemark/base'
 import type { Encryption } from '../encryption-port.ts'
 import { type Connection, createConnection } from '../idb-connection.ts'
-import { resultOf, toStoreError } from '../idb-request.ts'
+import { deleteDatabase, resultOf } from '../idb-request.ts'
 import { cookieMarker, type EvictionMarker, forgetMark } from '../origin-storage.ts'
 import { eraseKeys, idbCabinet } from './idb-cabinet.ts'
 import { encryptionLimits, type KeyCabinet, type KeyRecord, type KeySource } from './key-record.ts'
@@ -136,12 +136,17 @@ export async function changeKey(
       to === 'device' ? await newDeviceSource() : await newPassphraseSource(to.passphrase, to.iterations ?? encryptionLimits.iterations)
     const changed = await rewrapped(record, wrapping, next.source, next.wrapping)
     await cabinet.change((current) => {
-      if (JSON.stringify(current) !== JSON.stringify(record))
+      if (current === null || keysIn(current) !== keysIn(record))
         throw new TidemarkError('store/key-moved', 'the keys were changed in another tab')
-      return changed
+      // Other tabs may have reserved uses meanwhile: what they count stays counted.
+      const epochs = changed.epochs.map((one, i) => ({ ...one, reserved: current.epochs[i]?.reserved ?? one.reserved }))
+      return { ...changed, epochs: epochs as unknown as KeyRecord['epochs'] }
     })
   })
 }
+
+/** Everything of the record but how often its keys were used. */
+const keysIn = (record: KeyRecord): string => JSON.stringify({ ...record, epochs: record.epochs.map(({ epoch, key }) => [epoch, key]) })
 
 /**
  * Replaces the key that seals: what is written from now on has the new one, and the leading tab seals the rest anew by and by.
@@ -166,12 +171,7 @@ export async function rotateKey(place: SealedPlace, encryption: Encryption): Pro
 export async function eraseSealed(place: SealedPlace): Promise<void> {
   await withDatabase(place, eraseKeys)
   const name = await sealedDatabaseName(place.databaseName ?? 'tidemark', place)
-  await new Promise<void>((resolve, reject) => {
-    const request = indexedDB.deleteDatabase(name)
-    request.onsuccess = () => resolve()
-    request.onerror = () => reject(toStoreError(request.error))
-    request.onblocked = () => reject(new TidemarkError('store/blocked', 'another tab holds the database open'))
-  })
+  await deleteDatabase(name)
   await forgetMark(name, place.marker === undefined ? cookieMarker() : place.marker)
 }
 

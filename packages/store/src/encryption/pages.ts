@@ -9,7 +9,7 @@
  * 2. A row that was written meanwhile stays a single, and wins.
  */
 import type { Connection } from '../idb-connection.ts'
-import { beginningWith, type PageRow, type RowRow } from '../idb-layout.ts'
+import { beginningWith, keysKey, type PageRow, type RowRow, type StateRow } from '../idb-layout.ts'
 import { resultOf } from '../idb-request.ts'
 import type { Json, Row } from '../stored.ts'
 import { places } from './places.ts'
@@ -32,6 +32,7 @@ export async function foldRows(connection: Connection, sealer: Sealer): Promise<
   const found = await connection.run('readonly', findFoldable)
   if (found === null) return false
   const { type, singles, pages } = found
+  const { epoch } = sealer
   const opened = await Promise.all(pages.map((page) => openPage(sealer, page).catch(() => null)))
   // A damaged page is left to whoever reads it.
   if (opened.includes(null)) return false
@@ -45,7 +46,7 @@ export async function foldRows(connection: Connection, sealer: Sealer): Promise<
     next.push({ type, number, body })
   }
   const folded = singles.filter((_, i) => fresh[i] !== null)
-  return await connection.run('readwrite', (transaction) => replace(transaction, { type, singles: folded, pages }, next))
+  return await connection.run('readwrite', (transaction) => replace(transaction, { type, singles: folded, pages }, next, epoch))
 }
 
 interface Foldable {
@@ -86,7 +87,15 @@ async function openSingle(sealer: Sealer, { type, id, value }: RowRow): Promise<
 }
 
 /** Whether nothing had moved, so that it was replaced. */
-async function replace(transaction: IDBTransaction, { type, singles, pages }: Foldable, next: readonly PageRow[]): Promise<boolean> {
+async function replace(
+  transaction: IDBTransaction,
+  { type, singles, pages }: Foldable,
+  next: readonly PageRow[],
+  epoch: number,
+): Promise<boolean> {
+  // Sealed by a key that was replaced meanwhile, they would be left behind when that key goes.
+  const keys = await resultOf<StateRow | undefined>(transaction.objectStore('state').get(keysKey))
+  if (keys?.epoch !== epoch) return false
   const rows = transaction.objectStore('rows')
   const stored = transaction.objectStore('pages')
   const range = beginningWith(type)

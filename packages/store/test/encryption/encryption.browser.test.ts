@@ -5,9 +5,9 @@ import { pageLimits } from '../../src/encryption/pages.ts'
 import { indexedDbStore } from '../../src/indexeddb-store.ts'
 import type { LocalStore } from '../../src/local-store.ts'
 import { local, numbers, pendingOf, rejection, remote } from '../contract/harness.ts'
-import { beforeEachWrite, quotaExceeded } from '../idb-faults.ts'
+import { beforeEachWrite, patch, quotaExceeded } from '../idb-faults.ts'
 import { localStoreContract, type StoreHarness } from '../local-store.contract.ts'
-import { cheap, epochs, newDatabaseName, open, raw, request, where } from './sealed.ts'
+import { cheap, epochs, newDatabaseName, open, raw, request, reservedUses, reserveMore, where } from './sealed.ts'
 
 function sealedHarness(): StoreHarness {
   const databaseName = newDatabaseName()
@@ -200,6 +200,29 @@ describe('a sealed database', () => {
     await changed.close()
     await changeKey({ ...where, databaseName }, 'battery staple', 'device')
     expect(await seen(await open(databaseName, { encryption: deviceKey() }))).toEqual(before)
+  })
+
+  test('its key changes also while another tab reserves uses, which stay counted', async () => {
+    const databaseName = newDatabaseName()
+    const store = await open(databaseName)
+    await filled(store)
+    const before = await seen(store)
+    let reserved = 0
+    // Between reading the record and changing it, as another tab does when it comes to the end of what it reserved.
+    const restore = patch(
+      SubtleCrypto.prototype,
+      'deriveKey',
+      (derive) =>
+        async function (this: SubtleCrypto, ...parameters: Parameters<SubtleCrypto['deriveKey']>) {
+          if (reserved === 0) reserved = await reserveMore(databaseName)
+          return await derive.apply(this, parameters)
+        } as SubtleCrypto['deriveKey'],
+    )
+    await changeKey({ ...where, databaseName }, 'correct horse', { passphrase: 'battery staple', iterations: 10_000 })
+    restore()
+    expect(await reservedUses(databaseName)).toBe(reserved)
+    await store.close()
+    expect(await seen(await open(databaseName, { encryption: cheap('battery staple') }))).toEqual(before)
   })
 
   test('erased cannot be read by anyone, even where another tab holds it open', async () => {

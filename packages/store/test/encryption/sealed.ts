@@ -44,6 +44,27 @@ export const epochs = (databaseName: string): Promise<number[]> =>
     return row.value.epochs.map(({ epoch }) => epoch)
   })
 
+interface StoredKeys {
+  readonly value: { readonly epochs: { epoch: number; reserved: number }[] }
+}
+
+/** Reserves uses of the newest key as another tab does; gives how many are reserved then. */
+export const reserveMore = (databaseName: string): Promise<number> =>
+  raw(databaseName, async (handle) => {
+    const state = handle.transaction('state', 'readwrite').objectStore('state')
+    const row = (await request(state.get('keys'))) as StoredKeys
+    const newest = row.value.epochs.at(-1) as { reserved: number }
+    newest.reserved += 4_096
+    await request(state.put(row))
+    return newest.reserved
+  })
+
+export const reservedUses = (databaseName: string): Promise<number | undefined> =>
+  raw(databaseName, async (handle) => {
+    const row = (await request(handle.transaction('state').objectStore('state').get('keys'))) as StoredKeys
+    return row.value.epochs.at(-1)?.reserved
+  })
+
 export const counts = (databaseName: string): Promise<{ rows: number; pages: number }> =>
   raw(databaseName, async (handle) => {
     const transaction = handle.transaction(['rows', 'pages'])
