@@ -5,8 +5,9 @@
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { systemClock, systemRandom, TidemarkError } from '@tidemark/base'
-import { createRelayServer, jwtSignIn, openSqliteLog, type RelayServerOptions } from '@tidemark/relay'
+import { createRelayServer, jwtSignIn, openSqliteLog, type RelayHooks, type RelayServerOptions } from '@tidemark/relay'
 import { destination, pino } from 'pino'
 import sirv from 'sirv'
 import manifest from '../package.json' with { type: 'json' }
@@ -15,11 +16,13 @@ import { signToken } from './token.ts'
 
 const logger = pino({}, destination({ fd: 2, sync: true }))
 
-async function serve({ port, host, data, app, signIn, origins, guard, metrics }: ServeOptions): Promise<void> {
+async function serve(options: ServeOptions): Promise<void> {
+  const { port, host, data, app, signIn, origins, guard, metrics, webhooks } = options
   const files = app === null ? {} : { onRequest: serveApp(app) }
   const authorize = signIn === null ? {} : { authorize: jwtSignIn(signIn) }
   const allowed = origins === null ? {} : { allowedOrigins: origins }
   const watched = guard === null ? {} : { guardFile: guard }
+  const hooked = options.hooks === null ? {} : { hooks: await loadHooks(options.hooks) }
   const ports = { clock: systemClock, random: systemRandom, logger }
   const log = await openSqliteLog({ directory: data, ...ports, onDeath: fail })
   try {
@@ -33,6 +36,8 @@ async function serve({ port, host, data, app, signIn, origins, guard, metrics }:
       ...authorize,
       ...allowed,
       ...watched,
+      ...hooked,
+      webhooks,
       metrics,
     })
     const stop = (signal: string): void => {
@@ -51,6 +56,22 @@ async function serve({ port, host, data, app, signIn, origins, guard, metrics }:
     await log.close()
     throw error
   }
+}
+
+const hookNames = ['onConnect', 'beforeCommit', 'afterCommit', 'onDisconnect', 'arbitrate'] as const
+
+/** @throws {TidemarkError} `relay/config` when the module cannot be loaded, or exports something else. */
+async function loadHooks(path: string): Promise<RelayHooks> {
+  let hooks: unknown
+  try {
+    hooks = ((await import(pathToFileURL(path).href)) as { readonly default?: unknown }).default
+  } catch (cause) {
+    throw new TidemarkError('relay/config', `--hooks ${path} cannot be loaded: ${String(cause)}`, { cause })
+  }
+  const names: readonly string[] = hookNames
+  const entries = typeof hooks === 'object' && hooks !== null ? Object.entries(hooks) : []
+  if (entries.length > 0 && entries.every(([name, hook]) => names.includes(name) && typeof hook === 'function')) return hooks as RelayHooks
+  throw new TidemarkError('relay/config', `--hooks ${path} has functions by the names of ${hookNames.join(', ')} as its default export`)
 }
 
 /** A single-page app: what is no file gets the page. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { TidemarkError } from '@tidemark/base'
 import { type Access, accessLevels } from '@tidemark/protocol'
-import type { JwtSignInOptions } from '@tidemark/relay'
+import type { JwtSignInOptions, WebhookOptions } from '@tidemark/relay'
 import { type GuardFile, parseGuardFile } from '@tidemark/schema'
 
 /** How connections are signed in; null where whoever can connect may do everything. */
@@ -21,6 +21,9 @@ export interface ServeOptions {
   /** The app's critical and arbitrated fields; null when it was not given. */
   readonly guard: GuardFile | null
   readonly metrics: boolean
+  /** A module of the app's own hooks; null for none. */
+  readonly hooks: string | null
+  readonly webhooks: readonly WebhookOptions[]
   /** Origins of pages that may connect; null for any. */
   readonly origins: readonly string[] | null
 }
@@ -48,6 +51,8 @@ export const help = `tidemark-relay: durable relay for Tidemark and stock y-webs
     --allow-anonymous      instead: whoever can connect may read, write and decide
     --allow-origin O       a page that may connect, like https://app.example; may be repeated (any)
     --guard F              watch over critical fields by the guard file F, as guardFile([…]) gives it, in JSON
+    --hooks F              a JavaScript module whose default export has hooks: onConnect, beforeCommit, arbitrate …
+    --webhooks F           addresses to tell of changes: JSON, [{ "url", "secret", "spaces"?, "prefix"?, "updates"? }]
     --metrics              answer GET /metrics, for Prometheus
     --serve DIR            also serve the built web app in DIR on the same port
   token                    print a token signed by the secret, for trying things out
@@ -77,6 +82,8 @@ export function readCommand(args: readonly string[], environment: Environment = 
     origins: values['allow-origin'] ?? null,
     metrics: values.metrics ?? false,
     guard: values.guard === undefined ? null : readGuard(values.guard),
+    hooks: values.hooks ?? null,
+    webhooks: values.webhooks === undefined ? [] : readWebhooks(values.webhooks),
   }
 }
 
@@ -128,6 +135,31 @@ function readGuard(path: string): GuardFile {
   }
 }
 
+/** What an address and a secret are, `createWebhooks` knows. */
+function readWebhooks(path: string): readonly WebhookOptions[] {
+  let list: unknown
+  try {
+    list = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new TidemarkError('relay/config', `--webhooks ${path} cannot be read as JSON`, { cause })
+  }
+  if (Array.isArray(list) && list.every(isWebhook)) return list
+  throw wrong(`--webhooks ${path} is no list of { "url", "secret" } with perhaps "name", "spaces", "prefix" and "updates"`)
+}
+
+function isWebhook(value: unknown): value is WebhookOptions {
+  const { url, secret, name, spaces, prefix, updates } = (value ?? {}) as Record<string, unknown>
+  const isText = (one: unknown): boolean => typeof one === 'string'
+  const isOptional = (one: unknown, test: (given: unknown) => boolean): boolean => one === undefined || test(one)
+  return (
+    isText(url) &&
+    isText(secret) &&
+    [name, prefix].every((one) => isOptional(one, isText)) &&
+    isOptional(spaces, (one) => Array.isArray(one) && one.every(isText)) &&
+    isOptional(updates, (one) => typeof one === 'boolean')
+  )
+}
+
 function readToken(values: Values, environment: Environment): TokenOptions {
   const secret = readSecret(values, environment)
   if (secret === undefined) throw wrong('token needs the secret: --jwt-secret-file FILE, or TIDEMARK_JWT_SECRET')
@@ -162,6 +194,8 @@ function parse(args: readonly string[]) {
         'allow-origin': { type: 'string', multiple: true },
         guard: { type: 'string' },
         metrics: { type: 'boolean' },
+        hooks: { type: 'string' },
+        webhooks: { type: 'string' },
         serve: { type: 'string' },
         user: { type: 'string' },
         grant: { type: 'string', multiple: true },

@@ -29,6 +29,8 @@ describe('the command line', () => {
       origins: null,
       guard: null,
       metrics: false,
+      hooks: null,
+      webhooks: [],
     }
     expect(readCommand(['--allow-anonymous'])).toEqual(expected)
     expect(readCommand(['serve', '--allow-anonymous', '--port', '0', '--host', '::', '--data', 'd', '--serve', 'dist'])).toEqual({

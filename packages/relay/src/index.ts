@@ -1,4 +1,5 @@
 export { type DirectoryOptions, openKeeper, type RestoreOptions, type RestoreReport, restoreBackup } from './directory.ts'
+export type { FeedBatch, FeedChange, FeedReader, FeedReaderOptions } from './feed-reader.ts'
 export type { PrefixGrant } from './grants.ts'
 export type {
   ArbitrationRequest,
@@ -51,5 +52,6 @@ export { type JwtSignInOptions, jwtLimits, jwtSignIn } from './sign-in-jwt.ts'
 export type { SqliteKeeper } from './sqlite-keeper.ts'
 export { openSqliteLog, type SqliteLog, type SqliteLogOptions } from './sqlite-log.ts'
 export type { StockTarget } from './stock-session.ts'
+export { createWebhooks, verifyWebhook, type WebhookMessage, type WebhookOptions, type WebhooksOptions } from './webhooks.ts'
 export type { JobKind, Jobs, Work } from './work/work.ts'
 export { createWorkPool, type WorkPoolOptions } from './work/work-pool.ts'

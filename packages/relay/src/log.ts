@@ -63,6 +63,9 @@ export interface LoggedUpdate {
   readonly number: number
   readonly document: string
   readonly update: Uint8Array
+  /** Who brought it, and how. */
+  readonly principal: string
+  readonly kind: 'push' | 'carry'
 }
 
 /** A document that was erased for good; nothing of it is in the log any more, and nothing will be. */
@@ -127,6 +130,11 @@ export interface Log {
   load(space: string, document: string): Promise<LoadedDocument | 'purged' | null>
   /** Who owns which of these client ids; those that nobody owns are missing. */
   claims(space: string, clients: readonly number[]): Promise<ReadonlyMap<number, string>>
+  /** Names of all spaces, also of those that were not opened. */
+  spaces(): Promise<readonly string[]>
+  /** What a feed reader of this name last kept for the space; null for nothing. */
+  readerCursor(reader: string, space: string): Promise<string | null>
+  saveReaderCursor(reader: string, space: string, cursor: string): Promise<void>
   /** Names of up to `limit` documents in which intents wait for the relay's answer. */
   awaiting(space: string, limit: number): Promise<readonly string[]>
   /**

@@ -35,9 +35,11 @@ interface StoredSpace {
   floor: number
   incarnations: Incarnation[]
   documents: Map<string, StoredDocument>
-  rows: (LoggedUpdate & { readonly principal: string; readonly kind: LogEntry['kind'] })[]
+  rows: (Omit<LoggedUpdate, 'kind'> & { readonly principal: string; readonly kind: LogEntry['kind'] })[]
   claims: Map<number, string>
   awaiting: Set<string>
+  /** Where feed readers are, by their names. */
+  readers: Map<string, string>
 }
 
 /** What a memory log keeps; plain data. */
@@ -108,8 +110,8 @@ class MemoryLog implements Log {
     const first = space.rows.findIndex((row) => row.seq > after)
     const left = first < 0 ? [] : space.rows.slice(first)
     const taken = takeWithin(left, limits)
-    const updates = taken.flatMap(({ kind, seq, number, document, update }) =>
-      kind === 'purge' ? [] : [{ seq, number, document, update }],
+    const updates = taken.flatMap(({ kind, seq, number, document, update, principal }) =>
+      kind === 'purge' ? [] : [{ seq, number, document, update, principal, kind }],
     )
     const purged = taken.flatMap(({ kind, number, document }) => (kind === 'purge' ? [{ number, document }] : []))
     const isAll = taken.length === left.length
@@ -153,6 +155,18 @@ class MemoryLog implements Log {
         return principal === undefined ? [] : [[client, principal] as const]
       }),
     )
+  }
+
+  async spaces(): Promise<readonly string[]> {
+    return [...this.#disk.spaces.keys()]
+  }
+
+  async readerCursor(reader: string, name: string): Promise<string | null> {
+    return this.#space(name).readers.get(reader) ?? null
+  }
+
+  async saveReaderCursor(reader: string, name: string, cursor: string): Promise<void> {
+    this.#space(name).readers.set(reader, cursor)
   }
 
   async awaiting(name: string, limit: number): Promise<readonly string[]> {
@@ -254,6 +268,7 @@ const emptySpace = (): StoredSpace => ({
   rows: [],
   claims: new Map(),
   awaiting: new Set(),
+  readers: new Map(),
 })
 
 const historyOf = ({ incarnations, head, rows }: StoredSpace): SpaceHistory => ({
@@ -270,7 +285,7 @@ function updatesAfter(space: StoredSpace, document: StoredDocument, from: number
   return rows.filter((row) => row.seq > from).map((row) => row.update)
 }
 
-function takeWithin<T extends LoggedUpdate>(rows: readonly T[], limits: ReadLimits): T[] {
+function takeWithin<T extends Pick<LoggedUpdate, 'update'>>(rows: readonly T[], limits: ReadLimits): T[] {
   const taken: T[] = []
   let bytes = 0
   for (const row of rows) {

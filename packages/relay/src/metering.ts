@@ -20,6 +20,8 @@ export interface RelayMeter {
   hookFailed(hook: string): void
   /** An intent of an arbitrated field was answered. */
   arbitrated(isAccepted: boolean): void
+  /** One attempt to deliver a webhook message, or the end of all attempts. */
+  webhook(name: string, outcome: 'delivered' | 'failed' | 'dead'): void
 }
 
 export function meteredLog(log: Log, meter: RelayMeter, clock: Clock): Log {
@@ -30,6 +32,9 @@ export function meteredLog(log: Log, meter: RelayMeter, clock: Clock): Log {
     changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
     load: (space, document) => log.load(space, document),
     claims: (space, clients) => log.claims(space, clients),
+    spaces: () => log.spaces(),
+    readerCursor: (reader, space) => log.readerCursor(reader, space),
+    saveReaderCursor: (reader, space, cursor) => log.saveReaderCursor(reader, space, cursor),
     awaiting: (space, limit) => log.awaiting(space, limit),
     compact: (space, document) => log.compact(space, document),
     close: () => log.close(),

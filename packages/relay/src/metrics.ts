@@ -16,6 +16,7 @@
  * | tidemark_received_bytes_total, _sent_…   | on the sockets                                              |
  * | tidemark_hook_failures_total             | hooks that threw or took too long, by hook                  |
  * | tidemark_arbitrated_total                | intents of arbitrated fields answered, by verdict           |
+ * | tidemark_webhooks_total                  | attempts to deliver webhook messages, and dead letters      |
  *
  * Besides, what prom-client tells of the process: memory, processor time, the event loop's delay.
  */
@@ -61,6 +62,12 @@ export function createMetrics(): RelayMetrics {
     labelNames: ['verdict'],
     registers,
   })
+  const webhooks = new Counter({
+    name: 'tidemark_webhooks_total',
+    help: 'Attempts to deliver webhook messages by outcome, and messages given up (dead)',
+    labelNames: ['webhook', 'outcome'],
+    registers,
+  })
   const failures = counter('commit_failures', 'Appends that the log did not take')
   const committed = counter('committed_bytes', 'Bytes of updates made durable')
   const updates = counter('updates', 'Updates that are durable')
@@ -81,6 +88,7 @@ export function createMetrics(): RelayMetrics {
       received: (bytes) => received.inc(bytes),
       sent: (bytes) => sent.inc(bytes),
       hookFailed: (hook) => hooks.inc({ hook }),
+      webhook: (webhook, outcome) => webhooks.inc({ webhook, outcome }),
       arbitrated: (isAccepted) => arbitrated.inc({ verdict: isAccepted ? 'accepted' : 'refused' }),
     },
     watch: (figures) => {

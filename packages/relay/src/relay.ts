@@ -8,6 +8,7 @@ import { createAcceptor } from './acceptor.ts'
 import { Arbitration } from './arbitration.ts'
 import { type Committed, createCommitQueue } from './commit-queue.ts'
 import { createDocumentStates } from './document-states.ts'
+import { type FeedReader, type FeedReaderOptions, type FeedReaderParts, LocalFeedReader } from './feed-reader.ts'
 import { createGuard } from './guard.ts'
 import { HookRunner, type RelayHooks } from './hooks.ts'
 import { createHub } from './hub.ts'
@@ -82,6 +83,8 @@ export interface Relay {
    * @throws {TidemarkError} `protocol/name`, or `relay/log-failed` when it may or may not have happened.
    */
   purge(space: string, document: string, principal: string): Promise<void>
+  /** Begins to read the feed of all spaces, from where the reader of this name was before; ends with the relay. */
+  readFeed(options: FeedReaderOptions): FeedReader
   /** Commits what is in flight, tells everyone when to come back, closes the log; idempotent. */
   close(): Promise<void>
 }
@@ -95,6 +98,8 @@ class LocalRelay implements Relay {
   readonly #sessions = new Set<Session>()
   readonly #figures: () => Pick<RelayFigures, 'openSpaces' | 'hotDocuments' | 'queuedBytes'>
   readonly #meter: RelayMeter | null
+  readonly #readers = new Set<LocalFeedReader>()
+  readonly #readerParts: FeedReaderParts
   readonly #arbitration: Arbitration | null
   /** Whether the last append found no room. */
   #isDiskFull = false
@@ -112,6 +117,7 @@ class LocalRelay implements Relay {
     const arbitration =
       guardFile === undefined ? null : new Arbitration({ hub, log, clock, random, bounds, logger, runner, meter: this.#meter })
     this.#arbitration = arbitration
+    this.#readerParts = { hub, log, clock, random, logger }
     const guard = createGuard(guardFile ?? null)
     const states = createDocumentStates(log, bounds, guard, work)
     const queue = createCommitQueue({
@@ -121,6 +127,7 @@ class LocalRelay implements Relay {
         if (this.#isDiskFull) logger.info({}, 'the disk takes changes again')
         this.#isDiskFull = false
         hub.committed(batch)
+        if (this.#readers.size > 0) this.#wakeReaders(batch)
         tellCommitted(runner, batch)
       },
       onFailed: (spaces, error) => {
@@ -180,6 +187,22 @@ class LocalRelay implements Relay {
     }
   }
 
+  readFeed(options: FeedReaderOptions): FeedReader {
+    if (this.#closing !== null) throw new TidemarkError('relay/busy', 'the relay is closed')
+    const reader = new LocalFeedReader(this.#readerParts, options)
+    this.#readers.add(reader)
+    const close = (): Promise<void> => {
+      this.#readers.delete(reader)
+      return reader.close()
+    }
+    return { caughtUp: () => reader.caughtUp(), close }
+  }
+
+  #wakeReaders(batch: readonly Committed[]): void {
+    const spaces = new Set(batch.map(({ commit }) => commit.entry.space))
+    for (const reader of this.#readers) for (const space of spaces) reader.wake(space)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -199,6 +222,7 @@ class LocalRelay implements Relay {
 
   async #close(): Promise<void> {
     this.#arbitration?.close()
+    await Promise.all([...this.#readers].map((reader) => reader.close()))
     // What waits for the log is still answered.
     await this.#context.acceptor.close()
     for (const session of [...this.#sessions]) this.#endAsBusy(session)

@@ -16,6 +16,7 @@ import { silentLogger } from './logger.ts'
 import { createMetrics, type RelayMetrics } from './metrics.ts'
 import { readUpgradePath, type UpgradePath } from './paths.ts'
 import { createRelay, type Relay, type RelayOptions } from './relay.ts'
+import { createWebhooks, type WebhookOptions } from './webhooks.ts'
 import { createWorkPool } from './work/work-pool.ts'
 import { serveSocket } from './ws-socket.ts'
 
@@ -30,6 +31,8 @@ export interface RelayServerOptions extends RelayOptions {
   readonly allowedOrigins?: readonly string[]
   /** Answers `GET /metrics`: keep it from the outside by what stands in front. */
   readonly metrics?: boolean
+  /** Addresses that are told what changes. */
+  readonly webhooks?: readonly WebhookOptions[]
   readonly maxConnections?: number
   readonly maxConnectionsPerAddress?: number
   /** Answers HTTP requests that are not the relay's own. */
@@ -81,6 +84,8 @@ class NetworkServer implements RelayServer {
     this.#metrics = options.metrics === true ? createMetrics() : null
     const { work = createWorkPool(options) } = options
     this.relay = createRelay({ ...options, work, ...(this.#metrics === null ? {} : { meter: this.#metrics.meter }) })
+    const { webhooks = [], clock, random, logger = silentLogger } = options
+    createWebhooks(this.relay, { hooks: webhooks, clock, random, logger, meter: this.#metrics?.meter ?? null })
     this.#metrics?.watch(() => this.relay.figures)
     const bounds: RelayBounds = { ...defaultRelayBounds, ...options.limits }
     const { maxFrameBytes, maxUpdateBytes } = bounds.announced

@@ -88,6 +88,14 @@ CREATE TABLE awaiting (
 ) STRICT, WITHOUT ROWID;
 `,
   'ALTER TABLE snapshots ADD COLUMN codec INTEGER NOT NULL DEFAULT 0;',
+  `
+CREATE TABLE readers (
+  space INTEGER NOT NULL REFERENCES spaces,
+  reader TEXT NOT NULL,
+  cursor TEXT NOT NULL,
+  PRIMARY KEY (space, reader)
+) STRICT, WITHOUT ROWID;
+`,
 ]
 export const schemaVersion = 1 + additions.length
 

@@ -139,6 +139,18 @@ class TwoWorkerLog implements SqliteLog {
     return new Map(await this.#reader.call('claims', space, clients))
   }
 
+  spaces(): Promise<readonly string[]> {
+    return this.#reader.call('spaces')
+  }
+
+  readerCursor(reader: string, space: string): Promise<string | null> {
+    return this.#reader.call('readerCursor', reader, space)
+  }
+
+  async saveReaderCursor(reader: string, space: string, cursor: string): Promise<void> {
+    await this.#writer.call('saveReaderCursor', reader, space, cursor)
+  }
+
   awaiting(space: string, limit: number): Promise<readonly string[]> {
     return this.#reader.call('awaiting', space, limit)
   }

@@ -41,7 +41,7 @@ export class SqliteReader {
       let bytes = 0
       let last = after
       for (const row of this.#each(
-        `SELECT u.seq, u.number, u.kind, d.name, u.bytes FROM updates u JOIN documents d ON d.space = u.space AND d.number = u.number
+        `SELECT u.seq, u.number, u.kind, u.principal, d.name, u.bytes FROM updates u JOIN documents d ON d.space = u.space AND d.number = u.number
           WHERE u.space = ? AND u.seq > ? ORDER BY u.seq LIMIT ?`,
         [space.id, after, limits.maxItems + 1],
       )) {
@@ -51,7 +51,7 @@ export class SqliteReader {
         last = Number(row.seq)
         const named = { number: Number(row.number), document: String(row.name) }
         if (row.kind === 'purge') purged.push(named)
-        else updates.push({ seq: last, ...named, update })
+        else updates.push({ seq: last, ...named, update, principal: String(row.principal), kind: row.kind === 'carry' ? 'carry' : 'push' })
         bytes += update.length
       }
       return { updates, purged, seq: Math.max(after, space.head) }
@@ -112,6 +112,17 @@ export class SqliteReader {
         const row = this.#one('SELECT principal FROM claims WHERE space = ? AND client = ?', [id, client])
         return row === undefined ? [] : [[client, String(row.principal)]]
       })
+    })
+  }
+
+  spaces(): string[] {
+    return this.#read(() => Array.from(this.#each('SELECT name FROM spaces ORDER BY id', []), (row) => String(row.name)))
+  }
+
+  readerCursor(reader: string, name: string): string | null {
+    return this.#read(() => {
+      const row = this.#one('SELECT cursor FROM readers WHERE space = ? AND reader = ?', [this.#space(name).id, reader])
+      return row === undefined ? null : String(row.cursor)
     })
   }
 

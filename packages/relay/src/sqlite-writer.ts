@@ -113,6 +113,10 @@ export class SqliteWriter {
     return { places, due: [...due.values()] }
   }
 
+  saveReaderCursor(reader: string, space: string, cursor: string): void {
+    this.#transact(() => void this.#statements.saveReader.run(this.#existing(space).id, reader, cursor))
+  }
+
   replace({ space: name, number, upTo, bytes, snapshot }: Replacement): void {
     this.#transact(() => {
       const { id } = this.#existing(name)
@@ -222,6 +226,7 @@ const sql = {
   grow: `UPDATE documents SET last_seq = ?, rows = rows + 1, row_bytes = row_bytes + ?
     WHERE space = ? AND number = ? RETURNING rows, row_bytes, snapshot_bytes`,
   claim: 'INSERT OR IGNORE INTO claims (space, client, principal) VALUES (?, ?, ?)',
+  saveReader: 'INSERT OR REPLACE INTO readers (space, reader, cursor) VALUES (?, ?, ?)',
   documentOf: 'SELECT snapshot_seq, purged FROM documents WHERE space = ? AND number = ?',
   await: 'INSERT OR IGNORE INTO awaiting (space, number) VALUES (?, ?)',
   answered: 'DELETE FROM awaiting WHERE space = ? AND number = ?',
