@@ -136,7 +136,7 @@ describe('the log in SQLite', () => {
     await log.close()
     withDatabase(
       join(directory, 'relay.sqlite'),
-      'DROP TABLE awaiting; ALTER TABLE documents DROP COLUMN purged; ALTER TABLE snapshots DROP COLUMN codec; PRAGMA user_version = 1',
+      'DROP TABLE readers; DROP TABLE awaiting; ALTER TABLE documents DROP COLUMN purged; ALTER TABLE snapshots DROP COLUMN codec; PRAGMA user_version = 1',
     )
     const again = await openSqliteLog({ directory, random: systemRandom })
     await again.open('s')
