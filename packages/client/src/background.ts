@@ -38,7 +38,7 @@ export const backgroundLimits = {
 
 export class Background {
   readonly #options: BackgroundOptions
-  /** Documents that this build has no entity for; their rows stay behind. */
+  /** Documents that give no row: this build has no entity for them, or they are damaged. They are looked at again when they change. */
   readonly #unknown = new Set<string>()
   /** By document the revision at which it was last projected from memory: whose row is behind even so, memory has missed something. */
   readonly #fromMemory = new Map<string, number>()
@@ -52,6 +52,12 @@ export class Background {
 
   constructor(options: BackgroundOptions) {
     this.#options = options
+  }
+
+  /** The documents changed, so their rows are behind. */
+  changed(names: Iterable<string>): void {
+    for (const name of names) this.#unknown.delete(name)
+    this.wake()
   }
 
   /** Rows may be behind. */

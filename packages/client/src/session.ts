@@ -298,13 +298,13 @@ class Session implements Space {
     const rowsAt = rows.map((row) => ({ row, revision: stored.revisions.get(`${row.type}/${row.id}`) ?? 0 }))
     if (rows.length > 0) this.#tabs.post({ type: 'rows', rows: rowsAt })
     this.sync.wrote(stored.updates)
-    if (this.#tabs.isLeader) this.#background.wake()
+    if (this.#tabs.isLeader) this.#background.changed(stored.revisions.keys())
   }
 
   #storedByFeed(stored: StoredDocuments): void {
     this.#documents.stored(stored)
     this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
-    this.#background.wake()
+    this.#background.changed(stored.revisions.keys())
   }
 
   /** As if the feed had brought them, by any tab: only the leading one refreshes rows and carries. */
@@ -312,7 +312,7 @@ class Session implements Space {
     this.#documents.stored(stored)
     this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
     this.sync.wrote(stored.updates)
-    if (this.#tabs.isLeader) this.#background.wake()
+    if (this.#tabs.isLeader) this.#background.changed(stored.revisions.keys())
   }
 
   /** A tab leads anew: the one before may have stored what it told nobody. */
@@ -353,7 +353,7 @@ class Session implements Space {
       case 'stored':
         this.#documents.stored({ updates: message.updates, revisions: new Map(message.revisions) })
         this.sync.wrote(message.updates)
-        if (this.#tabs.isLeader) this.#background.wake()
+        if (this.#tabs.isLeader) this.#background.changed(message.revisions.map(([name]) => name))
         return
       case 'rows':
         return this.#putRows(message.rows)

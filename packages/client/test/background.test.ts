@@ -178,3 +178,44 @@ test('[P3] an open document whose projection throws leaves its own row behind, a
   expect(await store.rowsBehind(9)).toEqual(['report/broken'])
   await store.close()
 })
+
+test('[P3] a document whose projection threw is projected again once it changes', async () => {
+  const store = await memoryStore()({ space: 'acme', user: 'ann' })
+  const doc = new Y.Doc({ guid: 'report/a' })
+  Report.initialise(doc, { title: 'Roof' }, { user: 'bob' })
+  await store.commit({ updates: [{ name: 'report/a', writer: 'w', n: 1, bytes: Y.encodeStateAsUpdate(doc), origin: 'remote' }] })
+  const documents = new Documents({
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    save: () => Promise.reject(new Error('unused')),
+    project: () => null,
+  })
+  const compactor = new Compactor({ store, locks: { hold: (_name, held) => void held() }, lock: 'l', hasRelay: true, idle: async () => {} })
+  const [threw, refreshed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let isBroken = true
+  const background = new Background({
+    store,
+    clock: systemClock,
+    documents,
+    compactor,
+    onScreen: () => [],
+    project: (_name, changed) => {
+      if (isBroken) {
+        threw.resolve()
+        throw new Error('injected')
+      }
+      return { type: 'report', id: 'a', value: Report.row(changed) as never }
+    },
+    refreshed: (rows) => rows.length > 0 && refreshed.resolve(),
+  })
+  background.wake(0)
+  await threw.promise
+  isBroken = false
+  await store.commit({ docs: [{ name: 'report/a', lastSeq: 2 }] })
+  background.changed(['report/a'])
+  await refreshed.promise
+  background.close()
+  expect(await store.rowsBehind(9)).toEqual([])
+  await store.close()
+})
