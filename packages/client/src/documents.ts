@@ -136,6 +136,8 @@ export class Documents {
       const existing = this.#open.get(name)
       if (existing !== undefined) return existing
       if (stored === undefined) throw new TidemarkError('client/not-found', `no document ${name} on this device`)
+      if (isOnlyAnnounced(stored))
+        throw new TidemarkError('client/not-found', `${name} is there, but its content has not come to this device yet`)
       const document = await this.#hydrated(stored)
       const other = this.#open.get(name)
       if (other !== undefined) return other
@@ -147,3 +149,7 @@ export class Documents {
     }
   }
 }
+
+/** What is written in a document of which nothing is here would be based on nothing. */
+const isOnlyAnnounced = ({ record, snapshot, updates }: StoredDocument): boolean =>
+  record.behind > 0 && snapshot === null && updates.length === 0

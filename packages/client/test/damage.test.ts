@@ -105,3 +105,15 @@ test.each([
   await bob.close()
   await ann.close()
 })
+
+test('[P3] a document that was only announced does not open as an empty one', async () => {
+  const database = createMemoryDatabase()
+  const store = memoryStore({ database })
+  const filled = await store({ space: 'acme', user: 'ann' })
+  await filled.commit({ docs: [{ name: 'report/a', behind: 7 }] })
+  const space = await openSpace({ name: 'acme', user: { id: 'ann' }, entities: [Report], store })
+  await expect(space.open(Report, 'a')).rejects.toMatchObject({ code: 'client/not-found' })
+  await filled.commit({ updates: [remote(1, bytesOf('Roof'))] })
+  expect((await space.open(Report, 'a')).value.title).toBe('Roof')
+  await space.close()
+})
