@@ -69,6 +69,10 @@ export const errors = {
   'client/not-found': stop('This document is not on this device.', 'Connect once, or check the address.'),
   'client/exists': stop('A document of this id exists already.', 'Open it instead of creating it.'),
   'client/unknown-entity': stop('The space was opened without this entity type.', 'Name the entity in openSpace({ entities }).'),
+  'client/not-confirmed': retry(
+    'The relay has not confirmed this yet.',
+    'It stays on this device and is sent by itself; do not write it again.',
+  ),
   'relay/unreachable': retry('The relay cannot be reached.', 'Changes stay on this device and are sent once there is a network.'),
   'relay/busy': retry('The relay is busy.', 'It is tried again by itself.'),
   'relay/signed-out': stop('The relay does not accept this sign-in.', 'Sign in again.'),

@@ -4,9 +4,10 @@
  * `saved` and `confirmed` are observed from the start, so a receipt that nobody awaits never raises an
  * unhandled rejection; a failure is in the status too.
  */
-import { TidemarkError } from '@tidemark/base'
+import { type Clock, TidemarkError } from '@tidemark/base'
 import type { Acknowledged } from '@tidemark/store'
 import type { StoredAt } from './saver.ts'
+import { within } from './settled.ts'
 
 export interface Receipt {
   /** Resolves when the write is in this browser's database. Rejects only when the space closes before that. */
@@ -16,6 +17,11 @@ export interface Receipt {
    * Rejects with the reason when the relay refuses the write, and with `client/closed` when the space closes first.
    */
   readonly confirmed: Promise<void>
+  /**
+   * `confirmed`, and `client/not-confirmed` after `timeoutMs`: the write then goes on waiting, and may still be confirmed.
+   * For what must not be done twice or on an assumption: `docs/guide/synchronising.md`.
+   */
+  confirmedWithin(timeoutMs: number): Promise<void>
 }
 
 interface Expected {
@@ -32,14 +38,16 @@ export class Confirmations {
   readonly #upTo = new Map<string, number>()
   /** Documents that the relay refuses, until something of them is acknowledged or tried again. */
   readonly #refusals = new Map<string, TidemarkError>()
+  readonly #clock: Pick<Clock, 'schedule'>
   readonly #isRefused: (name: string) => Promise<boolean>
   /** Refusals that other tabs told of, while it is looked up whether they are so still. */
   readonly #heard = new Map<string, TidemarkError>()
   #isClosed = false
 
   /** `isRefused` tells whether the store has a document down as refused, at some moment after the call. */
-  constructor(writer: string, isRefused: (name: string) => Promise<boolean>) {
+  constructor(writer: string, clock: Pick<Clock, 'schedule'>, isRefused: (name: string) => Promise<boolean>) {
     this.#writer = writer
+    this.#clock = clock
     this.#isRefused = isRefused
   }
 
@@ -100,7 +108,8 @@ export class Confirmations {
   receipt(stored: readonly Promise<StoredAt>[]): Receipt {
     const saved = Promise.all(stored)
     const confirmed = saved.then((places) => Promise.all(places.map((at) => this.#confirmation(at))))
-    return { saved: observed(saved), confirmed: observed(confirmed) }
+    const done = observed(confirmed)
+    return { saved: observed(saved), confirmed: done, confirmedWithin: (timeoutMs) => within(done, timeoutMs, this.#clock) }
   }
 
   /** The receipt of nothing: settled, and shared, since a space may open thousands of documents. */

@@ -77,7 +77,7 @@ class Session implements Space {
     const { clock, random } = platform
     this.#writer = randomId(random)
     this.#definitions = new Map(options.entities.map((entity) => [entity.type, entity]))
-    this.#confirmations = new Confirmations(this.#writer, async (name) => {
+    this.#confirmations = new Confirmations(this.#writer, clock, async (name) => {
       const stored = await options.store.load([name])
       return stored.get(name)?.record.problem != null
     })

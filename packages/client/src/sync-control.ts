@@ -11,9 +11,11 @@ import {
   reportUncaught,
   TidemarkError,
 } from '@tidemark/base'
+import { parseDocumentName } from '@tidemark/protocol'
 import type { Acknowledged, StoredUpdate } from '@tidemark/store'
 import type { Saver } from './saver.ts'
 import type { SessionOptions } from './session.ts'
+import { settled, within } from './settled.ts'
 import { fromPlainError, initialSyncStatus, type SpaceStatus, type SyncStatus, sameSyncStatus, toPlainError } from './status.ts'
 import type { StoredDocuments } from './stored.ts'
 import { type EngineEvent, SyncEngine } from './sync/engine.ts'
@@ -34,6 +36,9 @@ export type SyncControlEvent =
   /** Of all documents, where the names are not known yet. */
   | { readonly type: 'retried'; readonly names: readonly string[] | null }
 
+/** Documents that are looked at to tell whether all that waits was refused. */
+const settledLimit = 10_000
+
 export class SyncControl implements SpaceSync {
   readonly events: Listeners<SyncControlEvent> = createListeners()
   readonly #options: SyncControlOptions
@@ -49,9 +54,11 @@ export class SyncControl implements SpaceSync {
   #isCountAgain = false
   #isClosed = false
   #isLocked = false
+  readonly #closed = Promise.withResolvers<never>()
 
   constructor(options: SyncControlOptions) {
     this.#options = options
+    this.#closed.promise.catch(() => undefined) // reason: whoever waits for it hears of it
     this.#isPaused = options.paused ?? false
     this.#sync = { ...initialSyncStatus, phase: options.relay === undefined ? 'local' : this.#isPaused ? 'paused' : 'connecting' }
     this.#status = createObservable<SpaceStatus>(this.#compose())
@@ -73,10 +80,16 @@ export class SyncControl implements SpaceSync {
     const documents = await this.#options.store.pending(limit)
     return documents.map(({ record, updates }) => ({
       name: record.name,
+      ...(parseDocumentName(record.name) ?? { type: '', id: record.name }),
       sinceMs: record.pendingSinceMs ?? this.#options.platform.clock.now(),
       bytes: updates.reduce((sum, update) => sum + update.bytes.length, 0),
       problem: record.problem !== null && isErrorCode(record.problem) ? record.problem : null,
     }))
+  }
+
+  settled({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const all = Promise.race([settled(this.#status, () => this.pending(settledLimit)), this.#closed.promise])
+    return timeoutMs === undefined ? all : within(all, timeoutMs, this.#options.platform.clock)
   }
 
   retryNow(): void {
@@ -136,6 +149,7 @@ export class SyncControl implements SpaceSync {
   async close(): Promise<void> {
     await this.#engine?.close()
     this.#isClosed = true
+    this.#closed.reject(new TidemarkError('client/closed', 'the space was closed'))
     for (const stop of this.#stop) stop()
     this.#engine = null
   }

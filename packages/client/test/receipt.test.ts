@@ -1,4 +1,4 @@
-import { TidemarkError } from '@tidemark/base'
+import { systemClock, TidemarkError } from '@tidemark/base'
 import { expect, test } from 'vitest'
 import { Confirmations } from '../src/receipt.ts'
 
@@ -23,7 +23,7 @@ async function stateOf(promise: Promise<void>): Promise<string> {
 const written = (confirmations: Confirmations, n: number) => confirmations.receipt([Promise.resolve({ name, n })]).confirmed
 
 test('[P7] a write on a refused document is rejected until the relay takes something of it, whoever wrote that', async () => {
-  const confirmations = new Confirmations('me', async () => true)
+  const confirmations = new Confirmations('me', systemClock, async () => true)
   confirmations.refused(name, forbidden())
   expect(await stateOf(written(confirmations, 1))).toBe('relay/forbidden')
   confirmations.acknowledged([{ name, writer: 'somebody', upTo: 3, seq: 4 }], [name])
@@ -32,7 +32,7 @@ test('[P7] a write on a refused document is rejected until the relay takes somet
 
 test('[P7] a refusal that a frozen tab hears of late counts only where it still stands', async () => {
   const awaited = async (stands: boolean, meanwhile?: (confirmations: Confirmations) => void): Promise<string> => {
-    const confirmations = new Confirmations('me', async () => stands)
+    const confirmations = new Confirmations('me', systemClock, async () => stands)
     const confirmed = written(confirmations, 1)
     await stateOf(confirmed)
     const heard = confirmations.heardRefused(name, forbidden())
@@ -47,7 +47,7 @@ test('[P7] a refusal that a frozen tab hears of late counts only where it still 
 })
 
 test('[P7] what is tried again is awaited from the moment that its mark is gone, also in other tabs', async () => {
-  const confirmations = new Confirmations('me', async () => true)
+  const confirmations = new Confirmations('me', systemClock, async () => true)
   confirmations.refused(name, forbidden())
   confirmations.refused('report/r2', forbidden())
   confirmations.retried([name])
