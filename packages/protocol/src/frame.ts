@@ -60,7 +60,7 @@ function encodeFrames<M extends { readonly type: string }>(
       }
       return
     }
-    if (size + framed.length > maxFrameBytes) flush()
+    if (size + framed.length > maxFrameBytes || parts.length >= wireLimits.maxFrameMessages) flush()
     parts.push(framed)
     size += framed.length
   }
@@ -105,14 +105,15 @@ export interface FrameDecoder<M> {
 }
 
 export const createClientFrameDecoder = (maxMessageBytes: number = wireLimits.maxMessageBytes): FrameDecoder<ClientMessage> =>
-  createDecoder(readClientMessage, maxMessageBytes)
+  createDecoder(readClientMessage, maxMessageBytes, wireLimits.maxFrameMessages)
 
 export const createRelayFrameDecoder = (maxMessageBytes: number = wireLimits.maxMessageBytes): FrameDecoder<RelayMessage> =>
-  createDecoder(readRelayMessage, maxMessageBytes)
+  createDecoder(readRelayMessage, maxMessageBytes, Number.POSITIVE_INFINITY)
 
 function createDecoder<M extends { readonly type: string }>(
   read: (type: number, reader: Reader) => M | Chunk | null,
   maxMessageBytes: number,
+  maxMessages: number,
 ): FrameDecoder<M> {
   const assembly = createAssembly(maxMessageBytes)
   let unknownTypes = 0
@@ -139,15 +140,18 @@ function createDecoder<M extends { readonly type: string }>(
       const reader = createReader(frame)
       const out: Exclude<M, Chunk>[] = []
       if (isAtEnd(reader)) throw malformed('an empty frame')
-      while (!isAtEnd(reader)) decodeOne(readBytes(reader), out, false)
+      for (let count = 0; !isAtEnd(reader); count++) {
+        if (count >= maxMessages) throw malformed(`a frame of more than ${maxMessages} messages`)
+        decodeOne(readBytes(reader), out, false)
+      }
       return out
     },
   }
 }
 
-/** Puts chunks together; memory grows with what has arrived, not with what was declared. */
+/** Puts chunks together; memory grows with what has arrived, however small the chunks are, not with what was declared. */
 function createAssembly(maxMessageBytes: number): { add(chunk: Chunk): Uint8Array | null } {
-  let parts: Uint8Array[] = []
+  let bytes = new Uint8Array(0)
   let size = 0
   let total = 0
   return {
@@ -156,11 +160,17 @@ function createAssembly(maxMessageBytes: number): { add(chunk: Chunk): Uint8Arra
         throw malformed(`a message of ${chunk.totalBytes} bytes where ${maxMessageBytes} are the limit`)
       if (chunk.offset !== size || (size > 0 && chunk.totalBytes !== total)) throw malformed('a chunk out of order')
       total = chunk.totalBytes
-      parts.push(chunk.part.slice())
-      size += chunk.part.length
+      const end = size + chunk.part.length
+      if (end > bytes.length) {
+        const larger = new Uint8Array(Math.min(total, Math.max(end, bytes.length * 2)))
+        larger.set(bytes.subarray(0, size))
+        bytes = larger
+      }
+      bytes.set(chunk.part, size)
+      size = end
       if (size < total) return null
-      const whole = concat(parts, size)
-      parts = []
+      const whole = bytes
+      bytes = new Uint8Array(0)
       size = 0
       return whole
     },

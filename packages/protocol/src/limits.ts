@@ -7,6 +7,8 @@
 export const wireLimits = {
   /** Bytes of one WebSocket message; anything longer travels as `chunk` messages. */
   maxFrameBytes: 1 << 20,
+  /** Messages in one frame of a client. */
+  maxFrameMessages: 1_024,
   /** Bytes of one message put together from chunks. */
   maxMessageBytes: 64 << 20,
   /** Bytes of one WebSocket message before `welcome`. */

@@ -294,6 +294,7 @@ class DocumentAcceptor implements Acceptor {
       if (hot.inFlight === 0) this.#options.states.drop(space.name, document)
       return { code: 'relay/too-large', detail: problem }
     }
+    if (cut.problem !== null) return { code: 'relay/invalid', detail: cut.problem }
     if (claims.length > maxNewClients) return { code: 'relay/too-large', detail: `${claims.length} client ids are new with one push` }
     if (space.bytes + bytes > maxSpaceBytes) return { code: 'relay/space-full', detail: `the space has ${space.bytes} bytes` }
     if (kind === 'push') {

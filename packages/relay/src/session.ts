@@ -185,7 +185,12 @@ class TidemarkSession implements Session, Member {
     this.#lastHeardMs = this.#context.clock.monotonic()
     const maxBytes = this.#phase === 'open' ? this.#context.bounds.announced.maxFrameBytes : wireLimits.maxHelloBytes
     if (bytes.length > maxBytes) throw malformed(`a frame of ${bytes.length} bytes where ${maxBytes} are the limit`)
-    for (const message of this.#decoder.decode(bytes)) this.#message(message)
+    const messages = this.#decoder.decode(bytes)
+    for (const message of messages) this.#message(message)
+    // Once for a frame, however often it asks: what is answered is never many times what was sent.
+    if (messages.some(({ type }) => type === 'ping')) this.#send([{ type: 'pong' }])
+    const token = messages.findLast((message) => message.type === 'token')
+    if (token !== undefined) this.#keeper?.renew(token.token)
     if (this.#phase === 'hello') throw malformed('the first frame holds no hello')
   }
 
@@ -194,9 +199,7 @@ class TidemarkSession implements Session, Member {
     if (message.type === 'hello') this.#hello(message)
     else if (this.#phase !== 'open') throw malformed(`${message.type} before welcome`)
     else if (message.type === 'credit') this.#feed?.grant(message.bytes)
-    else if (message.type === 'token') this.#keeper?.renew(message.token)
-    else if (message.type === 'ping') this.#send([{ type: 'pong' }])
-    else if (message.type !== 'chunk') this.#offer(message)
+    else if (message.type !== 'chunk' && message.type !== 'ping' && message.type !== 'token') this.#offer(message)
   }
 
   #hello(hello: Hello): void {

@@ -6,6 +6,7 @@
  * Invariant: reading throws nothing but `protocol/malformed`.
  */
 import { TidemarkError } from '@tidemark/base'
+import { jsonDepth, updateLimits } from '@tidemark/updates'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import type { AwarenessEntry } from './awareness-rooms.ts'
@@ -68,6 +69,8 @@ function readEntries(decoder: decoding.Decoder): AwarenessEntry[] {
     const state = utf8.decode(readSized(decoder))
     // A receiver that cannot parse it would throw away the whole message, also what others said.
     JSON.parse(state)
+    // Receivers compare states part by part, as deep as they go.
+    if (jsonDepth(state) > updateLimits.maxValueDepth) throw new TidemarkError('protocol/malformed', 'awareness is nested too deep')
     entries.push({ client, clock, state })
   }
   return entries

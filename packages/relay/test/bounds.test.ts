@@ -166,3 +166,16 @@ describe('sizes', () => {
     expect(again.refused.get(late)).toBe('relay/space-full')
   })
 })
+
+test('[P8] a frame holds so many messages and no more, and is answered by one pong however often it asks', async () => {
+  const relay = startRelay({})
+  const [ann, bob] = [connect(relay, { token: 'ann' }), connect(relay, { token: 'bob' })]
+  await Promise.all([ann.welcomed(), bob.welcomed()])
+  const pings = (count: number): Uint8Array => Uint8Array.from({ length: count * 2 }, (_, i) => (i % 2 === 0 ? 1 : 11))
+  ann.sendBytes(pings(1_000))
+  bob.sendBytes(pings(1_025))
+  await bob.until(() => bob.closedWith !== null)
+  await settle()
+  expect(ann.messages.filter(({ type }) => type === 'pong').length).toBe(1)
+  expect(bob.messages.at(-1)).toMatchObject({ type: 'bye', code: 'protocol/malformed' })
+})

@@ -17,7 +17,7 @@ import { ByteReader } from './byte-reader.ts'
 import { writeDeleteSet } from './byte-writer.ts'
 import { addRange, addRanges, type DeleteSet, subtractRanges } from './delete-set.ts'
 import type { DocumentState } from './document-state.ts'
-import { type Growth, GrowthBuilder, grow } from './shape.ts'
+import { type Growth, GrowthBuilder, grow, type StructAt } from './shape.ts'
 import { type ClientStructs, contentKinds, type Dot, infoBits, type StructSpan, type ValidUpdate } from './valid-update.ts'
 import { skipValue } from './value.ts'
 import { WaitingList } from './waiting-list.ts'
@@ -33,6 +33,8 @@ export type Cut =
       readonly deletes: DeleteSet
       /** What it adds to how the document is built. */
       readonly growth: Growth
+      /** Why no document may take it, or null. */
+      readonly problem: string | null
     }
   /** Everything in it is known. */
   | { readonly type: 'known' }
@@ -54,7 +56,14 @@ export function cutUpdate(update: ValidUpdate, known: DocumentState): Cut {
     clocks,
     deletes: deletes.left,
     growth: taken.growth,
+    problem: problemOf(taken.growth, deletes.left, known),
   }
+}
+
+function problemOf({ several }: Growth, deletes: DeleteSet, known: DocumentState): string | null {
+  const isDeleted = ({ client, clock, length }: StructAt): boolean =>
+    [deletes, known.deletes].some((set) => subtractRanges(clock, clock + length, set.get(client)).length === 0)
+  return several.every(isDeleted) ? null : 'several values at once under one key'
 }
 
 /** Makes `known` include a cut that fitted it. */

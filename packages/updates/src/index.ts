@@ -11,3 +11,4 @@ export { compact, diffForStateVector, emptyUpdate, mergeGrouped } from './merge.
 export { keepFormattingMarks } from './own-edits.ts'
 export type { Depths, DocumentShape, Growth } from './shape.ts'
 export { type ValidUpdate, validateUpdate } from './valid-update.ts'
+export { jsonDepth } from './value.ts'

@@ -8,11 +8,14 @@
  * 1. A struct at the root lies 1 deep; one within a type lies one deeper than that type; one beside another as deep as it.
  * 2. Growth is worked out apart and joined to the shape only when the update is taken.
  *
+ * 3. Under a key of a map stands one value at a time; several in one struct are taken only when they are deleted, as a document
+ *    that collects nothing keeps them. Yjs itself makes two different documents of anything else.
+ *
  * What was collected keeps the depth of what stood before it: nothing grows on it, since Yjs collects that too.
  */
 import { contentKinds, type Dot, infoBits, type StructSpan } from './valid-update.ts'
 
-/** Client → flat `[clock, depth, clock, depth, …]`, rising; a depth holds until the next clock. */
+/** Client → flat `[clock, place, clock, place, …]`, rising; a place holds until the next clock. It is twice the depth, and one more under a key. */
 export type Depths = Map<number, number[]>
 
 export interface DocumentShape {
@@ -29,6 +32,14 @@ export interface Growth {
   /** How deep the deepest of its types lies; 0 without one. */
   readonly deepest: number
   readonly depths: Depths
+  /** Structs of several values under a key: whoever takes them makes sure that they are deleted. */
+  readonly several: readonly StructAt[]
+}
+
+export interface StructAt {
+  readonly client: number
+  readonly clock: number
+  readonly length: number
 }
 
 export const emptyShape = (): DocumentShape => ({ roots: new Set(), types: 0, depths: new Map() })
@@ -39,6 +50,7 @@ export class GrowthBuilder implements Growth {
   readonly depths: Depths = new Map()
   types = 0
   deepest = 0
+  readonly several: StructAt[] = []
   readonly #known: DocumentShape
 
   constructor(known: DocumentShape) {
@@ -47,29 +59,32 @@ export class GrowthBuilder implements Growth {
 
   add(client: number, struct: StructSpan): void {
     const kind = struct.info & infoBits.kind
-    const before = this.#depthAt(client, struct.clock)
-    const depth = kind === contentKinds.gc ? before : this.#depthOf(struct)
+    const before = this.#placeAt(client, struct.clock)
+    const place = kind === contentKinds.gc ? before : this.#placeOf(struct)
     if (struct.root !== null && !this.#known.roots.has(struct.root)) this.roots.add(struct.root)
     if (kind === contentKinds.type) {
       this.types++
-      this.deepest = Math.max(this.deepest, depth)
+      this.deepest = Math.max(this.deepest, place >>> 1)
     }
-    if (depth === before) return
+    const isSeveral = struct.length > 1 && (kind === contentKinds.any || kind === contentKinds.string)
+    if (isSeveral && (place & 1) === 1) this.several.push({ client, clock: struct.clock, length: struct.length })
+    if (place === before) return
     const own = this.depths.get(client)
-    if (own === undefined) this.depths.set(client, [struct.clock, depth])
-    else own.push(struct.clock, depth)
+    if (own === undefined) this.depths.set(client, [struct.clock, place])
+    else own.push(struct.clock, place)
   }
 
-  #depthOf({ root, parent, origin, rightOrigin }: StructSpan): number {
-    if (root !== null) return 1
-    if (parent !== null) return this.#depthAt(parent.client, parent.clock) + 1
+  #placeOf({ root, parent, origin, rightOrigin, info }: StructSpan): number {
+    const isKeyed = (info & infoBits.parentSub) === 0 ? 0 : 1
+    if (root !== null) return 2 + isKeyed
+    if (parent !== null) return (this.#placeAt(parent.client, parent.clock) & ~1) + 2 + isKeyed
     const beside = (origin ?? rightOrigin) as Dot
-    return this.#depthAt(beside.client, beside.clock)
+    return this.#placeAt(beside.client, beside.clock)
   }
 
-  #depthAt(client: number, clock: number): number {
+  #placeAt(client: number, clock: number): number {
     const own = this.depths.get(client)
-    return own !== undefined && clock >= (own[0] as number) ? depthIn(own, clock) : depthIn(this.#known.depths.get(client), clock)
+    return own !== undefined && clock >= (own[0] as number) ? placeIn(own, clock) : placeIn(this.#known.depths.get(client), clock)
   }
 }
 
@@ -84,7 +99,7 @@ export function grow(shape: DocumentShape, { roots, types, depths }: Growth): vo
   }
 }
 
-function depthIn(depths: readonly number[] | undefined, clock: number): number {
+function placeIn(depths: readonly number[] | undefined, clock: number): number {
   if (depths === undefined) return 0
   let low = 0
   let high = depths.length / 2

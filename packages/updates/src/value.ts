@@ -48,14 +48,18 @@ export function skipJson(reader: ByteReader): void {
   if (jsonDepth(text) > updateLimits.maxValueDepth) throw invalid(`a value is nested deeper than ${updateLimits.maxValueDepth}`)
   if (text.includes('__proto__')) throw invalid('a value has the key __proto__')
   if (text === 'undefined') throw invalid('a value is not JSON')
+  let value: unknown
   try {
-    JSON.parse(text)
+    value = JSON.parse(text)
   } catch (cause) {
     throw invalid('a value is not JSON', cause)
   }
+  // Letters may be spelt as escapes.
+  if (text.includes('\\u') && JSON.stringify(value).includes('__proto__')) throw invalid('a value has the key __proto__')
 }
 
-function jsonDepth(text: string): number {
+/** How deep the JSON in `text` is nested. */
+export function jsonDepth(text: string): number {
   let depth = 0
   let deepest = 0
   let isInString = false

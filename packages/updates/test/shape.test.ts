@@ -102,7 +102,8 @@ test('ranges that fall cost no more than ranges that rise', () => {
     dropped: false,
     clocks: new Map(),
     deletes: between,
-    growth: { roots: new Set(), types: 0, deepest: 0, depths: new Map() },
+    growth: { roots: new Set(), types: 0, deepest: 0, depths: new Map(), several: [] },
+    problem: null,
   })
   expect(known.deletes.get(5)).toEqual([0, ranges * 2])
 })

@@ -243,7 +243,8 @@ describe('merging', () => {
             dropped: false,
             clocks: new Map(),
             deletes: new Map([[1, [start, start + length]]]),
-            growth: { roots: new Set(), types: 0, deepest: 0, depths: new Map() },
+            growth: { roots: new Set(), types: 0, deepest: 0, depths: new Map(), several: [] },
+            problem: null,
           })
         }
         const left = deleteSetDifference((sets[0] as DocumentState).deletes, (sets[1] as DocumentState).deletes).get(1) ?? []

@@ -20,6 +20,7 @@ export interface PackedCut extends PackedState {
   readonly update: Uint8Array
   readonly dropped: boolean
   readonly deepest: number
+  readonly problem: string | null
 }
 
 export function packState({ stateVector, deletes, shape }: DocumentState): PackedState {
@@ -40,7 +41,7 @@ export function unpackState({ clocks, deletes, depths, roots, types }: PackedSta
   }
 }
 
-export function packCut({ update, dropped, clocks, deletes, growth }: Fits): PackedCut {
+export function packCut({ update, dropped, clocks, deletes, growth, problem }: Fits): PackedCut {
   const { roots, types, deepest, depths } = growth
   return {
     update,
@@ -51,12 +52,13 @@ export function packCut({ update, dropped, clocks, deletes, growth }: Fits): Pac
     roots: [...roots],
     types,
     deepest,
+    problem,
   }
 }
 
-export function unpackCut({ update, dropped, clocks, deletes, depths, roots, types, deepest }: PackedCut): Fits {
-  const growth: Growth = { roots: new Set(roots), types, deepest, depths: unpackLists(depths) }
-  return { type: 'fits', update, dropped, clocks: unpackClocks(clocks), deletes: unpackLists(deletes), growth }
+export function unpackCut({ update, dropped, clocks, deletes, depths, roots, types, deepest, problem }: PackedCut): Fits {
+  const growth: Growth = { roots: new Set(roots), types, deepest, depths: unpackLists(depths), several: [] }
+  return { type: 'fits', problem, update, dropped, clocks: unpackClocks(clocks), deletes: unpackLists(deletes), growth }
 }
 
 function packClocks(clocks: ReadonlyMap<number, number>): Float64Array<ArrayBuffer> {

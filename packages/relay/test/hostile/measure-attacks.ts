@@ -18,7 +18,8 @@ export async function measureAttacks(only: string, tell: (figures: AttackFigures
   for (const attack of attacks) if (attack.name.includes(only)) tell(await measure(attack))
 }
 
-async function measure({ name, pushes }: Attack): Promise<AttackFigures> {
+async function measure({ name, pushes: make }: Attack): Promise<AttackFigures> {
+  const pushes = make()
   const relay = createRelay({
     log: createMemoryLog({ random: systemRandom }),
     clock: systemClock,
@@ -33,7 +34,11 @@ async function measure({ name, pushes }: Attack): Promise<AttackFigures> {
   const startMs = performance.now()
   for (let from = 0; from < pushes.length; from += 200) {
     let last = 0
-    for (const update of pushes.slice(from, from + 200)) last = ann.push('note/1', update)
+    for (const update of pushes.slice(from, from + 200)) {
+      last = ann.push('note/1', update)
+      // Each in a turn of its own, as from a socket.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
     const after = ann.push('note/2', textUpdate('x', 10 + from))
     await ann.until(() => ann.isAcked(after) || ann.closedWith !== null)
     if (last === 0 || ann.closedWith !== null) break

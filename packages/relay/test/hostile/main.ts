@@ -1,0 +1,54 @@
+/**
+ * `npm run fuzz:relay`: the attacks made by hand, all of them, then 500,000 cases of the fuzzer.
+ *
+ *   --seed N       of the fuzzer (1)
+ *   --cases N      500000
+ *   --from N       the block of 50 cases to begin with (0)
+ *   --attacks TEXT only attacks whose name contains it; `none` leaves them out
+ *
+ * Ends with 1 at the first failure, and says how to run that case again.
+ */
+import { parseArgs } from 'node:util'
+import { createFuzz } from './fuzz.ts'
+import { measureAttacks } from './measure-attacks.ts'
+
+const text = { type: 'string' } as const
+const { values } = parseArgs({ options: { seed: text, cases: text, from: text, attacks: text } })
+const number = (value: string | undefined, otherwise: number): number => (value === undefined ? otherwise : Number(value))
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const maxHeapGrowthBytes = 64 << 20
+const collect = (): void => (globalThis as { gc?: () => void }).gc?.()
+
+if (values.attacks !== 'none') {
+  say('held ms  took ms   pushes     bytes  refused  attack')
+  await measureAttacks(values.attacks ?? '', ({ heldMs, tookMs, pushes, bytes, refused, name }) => {
+    const columns = [heldMs.toFixed(1).padStart(7), tookMs.toFixed(0).padStart(8), `${pushes}`.padStart(8), `${bytes}`.padStart(9)]
+    say(`${columns.join(' ')} ${`${refused}`.padStart(8)}  ${name}`)
+  })
+}
+
+const cases = number(values.cases, 500_000)
+const seed = number(values.seed, 1)
+const fuzz = createFuzz({ seed, from: number(values.from, 0) })
+const startMs = performance.now()
+let toldMs = startMs
+let settledHeap = 0
+let problem: string | null = null
+const report = await fuzz.run(cases, (counts) => {
+  const nowMs = performance.now()
+  if (nowMs - toldMs < 10_000) return
+  toldMs = nowMs
+  collect()
+  const heap = process.memoryUsage().heapUsed
+  if (settledHeap === 0) settledHeap = heap
+  else if (heap - settledHeap > maxHeapGrowthBytes) problem = `the heap grew from ${settledHeap} to ${heap} bytes`
+  say(
+    `${JSON.stringify(counts)} ${(counts.cases / ((nowMs - startMs) / 1_000)).toFixed(0)} cases/s, heap ${(heap / 2 ** 20).toFixed(0)} MiB`,
+  )
+})
+const perSecond = report.cases / ((performance.now() - startMs) / 1_000)
+say(`seed ${seed}: ${JSON.stringify(report)} ${perSecond.toFixed(0)} cases/s`)
+const failure = report.failure ?? problem
+if (failure !== null) say(`FAILED: ${failure}`)
+process.exit(failure === null ? 0 : 1)
