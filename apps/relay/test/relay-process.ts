@@ -16,8 +16,8 @@ export interface RelayProcess {
 }
 
 /** Resolves when the relay has said where it listens. */
-export async function startRelay(args: readonly string[]): Promise<RelayProcess> {
-  const child = run(args)
+export async function startRelay(args: readonly string[], program: string = main): Promise<RelayProcess> {
+  const child = run(args, program)
   const exited = once(child, 'exit')
   let logged = ''
   child.stderr?.on('data', (bytes) => {
@@ -60,4 +60,5 @@ export async function runRelay(args: readonly string[]): Promise<Ended> {
   return { code: code as number, stdout, stderr }
 }
 
-const run = (args: readonly string[]): ChildProcess => spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+const run = (args: readonly string[], program: string = main): ChildProcess =>
+  spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
