@@ -9,11 +9,12 @@ type Durability = 'relaxed' | 'strict'
 const open = (durability: Durability): Promise<Space> =>
   openSpace({ name: 'kill', user: { id: 'ann' }, entities: [Note], store: indexedDbStore({ durability, databaseName: durability }) })
 
-async function openNotes(space: Space, documents: number): Promise<Entity<(typeof Note)['fields']>[]> {
+/** The documents of one generation: made where they are not there yet. */
+async function openNotes(space: Space, documents: number, generation: number): Promise<Entity<(typeof Note)['fields']>[]> {
   const query = space.query(Note, { includeDeleted: true })
   await query.loaded
   const ids = new Set(query.rows.map(({ id }) => id))
-  const all = Array.from({ length: documents }, (_, n) => `n${n}`)
+  const all = Array.from({ length: documents }, (_, n) => `n${generation}-${n}`)
   return await Promise.all(
     all.map((id) =>
       space
@@ -26,17 +27,21 @@ async function openNotes(space: Space, documents: number): Promise<Entity<(typeo
 }
 
 const scope = globalThis as unknown as {
-  /** Every token that the database has. */
-  tokens(durability: Durability, documents: number): Promise<string[]>
+  /** Every token that the database has in the documents of these generations. */
+  tokens(durability: Durability, documents: number, generations: readonly number[]): Promise<string[]>
   /** Writes until it is killed. */
-  burst(durability: Durability, documents: number, round: number): Promise<void>
+  burst(durability: Durability, documents: number, generation: number, round: number): Promise<void>
   saved(tokens: readonly string[]): void
 }
 
-scope.tokens = async (durability, documents) => {
+scope.tokens = async (durability, documents, generations) => {
   const space = await open(durability)
-  const notes = await openNotes(space, documents)
-  const tokens = notes.flatMap((note) => note.shared.body.toString().match(/<[^>]*>/g) ?? [])
+  const tokens: string[] = []
+  for (const generation of generations) {
+    const notes = await openNotes(space, documents, generation)
+    tokens.push(...notes.flatMap((note) => note.shared.body.toString().match(/<[^>]*>/g) ?? []))
+    for (const note of notes) note.close()
+  }
   const { kind, quarantined, problem } = space.status.get().storage
   if (kind !== 'indexeddb' || quarantined > 0 || problem !== null)
     throw new Error(`the database is ${kind}, ${quarantined} quarantined, ${problem}`)
@@ -44,8 +49,8 @@ scope.tokens = async (durability, documents) => {
   return tokens
 }
 
-scope.burst = async (durability, documents, round) => {
-  const notes = await openNotes(await open(durability), documents)
+scope.burst = async (durability, documents, generation, round) => {
+  const notes = await openNotes(await open(durability), documents, generation)
   let told: string[] = []
   for (let n = 0; ; n++) {
     const note = notes[n % documents] as (typeof notes)[number]
