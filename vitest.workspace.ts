@@ -22,10 +22,21 @@ export const projects: TestProjectConfiguration[] = [
     },
   },
   {
-    optimizeDeps: { include: ['yjs', 'lib0/decoding', 'lib0/encoding'] },
+    optimizeDeps: {
+      include: [
+        'yjs',
+        'lib0/decoding',
+        'lib0/encoding',
+        'react',
+        'react-dom',
+        'react-dom/client',
+        'react/jsx-runtime',
+        'react/jsx-dev-runtime',
+      ],
+    },
     test: {
       name: 'chromium',
-      include: ['packages/*/test/**/*.browser.test.ts'],
+      include: ['packages/*/test/**/*.browser.test.{ts,tsx}', 'examples/*/test/**/*.browser.test.tsx'],
       testTimeout: 60_000,
       browser: {
         enabled: true,

@@ -73,6 +73,8 @@ const steps: readonly Step[] = [
         command('tsc', ['-p', 'tsconfig.tests.json']),
         command('tsc', ['-p', 'apps/editor']),
         command('tsc', ['-p', 'examples/stock']),
+        command('tsc', ['-p', 'examples/shopping-list']),
+        command('tsc', ['-p', 'packages/react/test']),
       ]),
   },
   { name: 'lint', what: 'format and lint', run: () => command('biome', ['ci', '.']) },

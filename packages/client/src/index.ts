@@ -16,6 +16,7 @@ export {
   type EntityDefinition,
   type EntityInit,
   type EntityPatch,
+  type EntityRow as RowValue,
   type EntityValue,
   type Fields,
   type Invariant,

@@ -1,5 +1,5 @@
+import { ago } from '@tidemark/react'
 import { exactMoment, fullMoment } from '../report/day.ts'
-import { ago } from '../status/status-words.ts'
 
 /** When something was done: how long ago, and exactly. */
 export function Moment({ atMs, nowMs }: { readonly atMs: number; readonly nowMs: number }) {

@@ -1,10 +1,11 @@
 /** The pill that says how it stands, and the panel behind it. */
+
+import { statusWords } from '@tidemark/react'
 import { useCallback, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { useNow } from '../device/use-now.ts'
 import { useObservable } from '../device/use-observable.ts'
 import type { Fieldbook } from '../fieldbook.ts'
 import { StatusPanel } from './status-panel.tsx'
-import { statusWords } from './status-words.ts'
 import { useCalmWords } from './use-calm-words.ts'
 
 export function StatusButton({ fieldbook }: { readonly fieldbook: Fieldbook }) {

@@ -1,11 +1,11 @@
 /** All that is known about where the changes are, in words, and what can be done. */
 import type { SpaceStatus } from '@tidemark/client'
+import type { StatusWords } from '@tidemark/react'
 import { CloudCheck, CloudOff, HardDrive, Hourglass, RefreshCw } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { Fieldbook } from '../fieldbook.ts'
 import { OfflineSwitch } from './offline-switch.tsx'
 import { Problem } from './problem.tsx'
-import type { StatusWords } from './status-words.ts'
 
 interface Props {
   readonly id: string

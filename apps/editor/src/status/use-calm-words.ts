@@ -1,5 +1,5 @@
+import type { StatusWords } from '@tidemark/react'
 import { useEffect, useState } from 'react'
-import type { StatusWords } from './status-words.ts'
 
 const holdMs = 600
 

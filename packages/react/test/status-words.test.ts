@@ -1,6 +1,6 @@
 import { TidemarkError } from '@tidemark/client'
 import { describe, expect, test } from 'vitest'
-import { size, span, statusWords } from '../src/status/status-words.ts'
+import { size, span, statusWords } from '../src/status-words.ts'
 
 type Status = Parameters<typeof statusWords>[0]
 

@@ -105,7 +105,7 @@ function relayWords({ phase, retryAtMs }: Status, nowMs: number): string {
     case 'stopped':
       return 'Stopped: changes stay on this device'
     case 'local':
-      return 'No relay: changes stay on this device'
+      return 'Changes stay on this device'
     case 'offline': {
       const next = countdown(retryAtMs, nowMs)
       return `Offline: changes stay on this device${next === null ? '' : `. Next try ${next}`}`
@@ -114,6 +114,7 @@ function relayWords({ phase, retryAtMs }: Status, nowMs: number): string {
 }
 
 function pendingWords({ pending, lastConfirmedMs, phase }: Status, nowMs: number): string {
+  if (phase === 'local') return 'Nothing is sent: there is no relay'
   if (pending.documents === 0) {
     if (lastConfirmedMs === null) return phase === 'live' ? 'All changes confirmed' : 'Nothing waits to be sent'
     return `All changes confirmed, ${ago(nowMs - lastConfirmedMs)}`
