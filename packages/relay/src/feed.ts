@@ -99,6 +99,8 @@ class SessionFeed implements Feed {
   #isReading = false
   #isClosed = false
   #cancelCheck: (() => void) | null = null
+  /** Looks at the socket since it was last below its high water. */
+  #checks = 0
 
   constructor(options: FeedOptions) {
     this.#options = options
@@ -173,8 +175,11 @@ class SessionFeed implements Feed {
     if (this.#isClosed || space.failure !== null) return false
     if (this.#position.mode === 'live' && this.#position.seq >= space.head && this.#widening === null) return false
     if (this.#credit <= 0) return false
-    if (socket.bufferedBytes <= bounds.highWaterBytes) return true
-    this.#cancelCheck ??= clock.schedule(bounds.drainCheckMs, () => {
+    if (socket.bufferedBytes <= bounds.highWaterBytes) {
+      this.#checks = 0
+      return true
+    }
+    this.#cancelCheck ??= clock.schedule(bounds.drainCheckMs * 2 ** Math.min(this.#checks++, 6), () => {
       this.#cancelCheck = null
       this.wake()
     })

@@ -38,7 +38,7 @@ export interface RelayBounds {
   readonly highWaterBytes: number
   /** A session whose socket holds more unsent bytes than this is closed: it answers nothing and reads nothing. */
   readonly maxBufferedBytes: number
-  /** How often a session over its high water is looked at again. */
+  /** When a session over its high water is looked at again; twice as long each time that it still is, up to 64 times. */
   readonly drainCheckMs: number
   /** Spaces open at a time; beyond it a `hello` is answered with `relay/limit`. */
   readonly maxSpaces: number
@@ -93,12 +93,12 @@ export const defaultRelayBounds: RelayBounds = {
   maxRingItems: 1_024,
   maxRingBytes: 4 << 20,
   maxLiveLag: 10_000,
-  maxPageBytes: 512 << 10,
+  maxPageBytes: 256 << 10,
   maxPageItems: 1_024,
   maxCreditBytes: 64 << 20,
-  highWaterBytes: 1 << 20,
+  highWaterBytes: 128 << 10,
   maxBufferedBytes: 32 << 20,
-  drainCheckMs: 50,
+  drainCheckMs: 4,
   maxSpaces: 10_000,
   maxIdleSpaces: 256,
   maxAwarenessStates: 16,

@@ -14,6 +14,7 @@ import {
   type Socket,
   type SocketHandlers,
   type Welcome,
+  wireLimits,
   wireVersion,
 } from '@tidemark/protocol'
 import type { Relay } from '@tidemark/relay'
@@ -79,7 +80,8 @@ export class WireClient {
 
   hello(): Hello {
     const { space = 'acme', credit = 1 << 20, token = '' } = this.#options
-    const { cursor, incarnations } = this.state
+    const { cursor } = this.state
+    const incarnations = this.state.incarnations.slice(-wireLimits.maxIncarnations)
     return { type: 'hello', version: wireVersion, space, token, replica: 'replica', build: 'test', cursor, incarnations, credit }
   }
 

@@ -30,7 +30,8 @@ export interface KillReport {
   readonly acked: number
   /** Acknowledged or shown, and not there afterwards. */
   readonly missing: readonly string[]
-  readonly refusals: number
+  /** Pushes that were refused, by code. */
+  readonly refusals: Readonly<Record<string, number>>
   /** From opening the database that a kill left to its first answer, ms. */
   readonly worstOpenMs: number
   /** From starting the program to its listening, ms. */
@@ -73,7 +74,9 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
     await ended
     worstOpenMs = Math.max(worstOpenMs, openMs(directory))
     if ((i + 1) % 10 === 0)
-      tell(`${i + 1} kills, ${sum(crew, ({ acked }) => acked.size)} words acknowledged, worst opening ${worstOpenMs.toFixed(0)} ms`)
+      tell(
+        `${i + 1} kills, ${sum(crew, ({ acked }) => acked.size)} words acknowledged, worst opening ${worstOpenMs.toFixed(0)} ms, refused ${JSON.stringify(refusalsOf(crew))}`,
+      )
   }
 
   const relay = await start()
@@ -92,7 +95,7 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
   return {
     acked: acked.length,
     missing: [...acked, ...shown].filter((word) => !kept.has(word)),
-    refusals: sum(crew, ({ refusals }) => refusals),
+    refusals: refusalsOf(crew),
     worstOpenMs,
     worstStartMs,
     areEqual,
@@ -126,3 +129,9 @@ function openMs(directory: string): number {
 }
 
 const sum = (crew: readonly Writer[], of: (writer: Writer) => number): number => crew.reduce((total, writer) => total + of(writer), 0)
+
+function refusalsOf(crew: readonly Writer[]): Record<string, number> {
+  const total: Record<string, number> = {}
+  for (const { refusals } of crew) for (const [code, count] of refusals) total[code] = (total[code] ?? 0) + count
+  return total
+}

@@ -18,8 +18,8 @@ type Waiting = Map<number, { readonly document: string; readonly words: readonly
 
 export class Writer {
   readonly acked = new Set<string>()
-  /** Refused for a reason that passes, such as a log that failed. */
-  refusals = 0
+  /** Pushes that were refused, by code. */
+  readonly refusals = new Map<string, number>()
   readonly #docs: Map<string, Y.Doc>
   readonly #name: string
   readonly #random: (below: number) => number
@@ -39,6 +39,8 @@ export class Writer {
     const client = dial(url, { state: this.#state })
     const waiting: Waiting = new Map()
     await client.welcomed().catch(() => undefined)
+    const bye = client.messages.find(({ type }) => type === 'bye')
+    if (bye?.type === 'bye' && bye.code === 'protocol/malformed') throw new Error(`the relay hung up: ${bye.detail}`)
     for (const [document, words] of this.#unfinished) {
       waiting.set(client.push(document, Y.encodeStateAsUpdate(this.#docs.get(document) as Y.Doc)), { document, words: [...words] })
     }
@@ -49,7 +51,7 @@ export class Writer {
       this.#answered(client, waiting, onAck)
       // What is refused leaves a gap for what comes behind it, so everything goes again over another connection.
       if (client.refused.size > 0) client.close()
-      this.refusals += client.refused.size
+      for (const code of client.refused.values()) this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
     }
   }
 

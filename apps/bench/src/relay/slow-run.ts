@@ -1,0 +1,75 @@
+/**
+ * Readers that stop reading while somebody writes: what that costs the relay, and whether they end equal.
+ *
+ * Every edit replaces a large value, so that what there is to read in the end is little, and what was written in between is not.
+ */
+import * as Y from 'yjs'
+import { type Dialled, dial } from '../../../../packages/relay/test/network.ts'
+import type { WireClient } from '../../../../packages/relay/test/wire-client.ts'
+import { residentBytesOf, startServer } from './processes.ts'
+
+export interface SlowOptions {
+  readonly readers: number
+  readonly bytes: number
+  readonly documents?: number
+  readonly updateBytes?: number
+}
+
+export interface SlowReport {
+  readonly sentBytes: number
+  /** Resident memory of the relay when everybody is connected and a tenth is written, and the most it had afterwards. */
+  readonly beforeBytes: number
+  readonly mostBytes: number
+  readonly areEqual: boolean
+  readonly seconds: number
+}
+
+export async function slowRun({ readers, bytes, documents = 20, updateBytes = 100_000 }: SlowOptions): Promise<SlowReport> {
+  const startMs = performance.now()
+  const server = await startServer('tidemark')
+  const url = `ws://127.0.0.1:${server.port}`
+  try {
+    const writer = dial(url, { credit: 0 })
+    await writer.welcomed()
+    const docs = Array.from({ length: documents }, (_, i) => new Y.Doc({ guid: `note/${i}` }))
+    let sentBytes = 0
+    let mostBytes = 0
+    const write = async (upTo: number): Promise<void> => {
+      for (let i = 0; sentBytes < upTo; i++) {
+        const doc = docs[i % documents] as Y.Doc
+        const before = Y.encodeStateVector(doc)
+        doc.getMap('m').set('value', `${i}-`.padEnd(updateBytes, String.fromCharCode(97 + (i % 26))))
+        const update = Y.encodeStateAsUpdate(doc, before)
+        sentBytes += update.length
+        const n = writer.push(doc.guid, update)
+        if (i % 16 !== 15) continue
+        await writer.until(() => writer.isAcked(n) || writer.refused.size > 0)
+        if (writer.refused.size > 0) throw new Error(`refused: ${[...writer.refused]}`)
+        mostBytes = Math.max(mostBytes, residentBytesOf(server.pid))
+      }
+    }
+    // The greediest that a client can be: everything it is owed, and then it does not read.
+    const slow = Array.from({ length: readers }, () => dial(url, { credit: 64 << 20 }))
+    await Promise.all(slow.map((reader) => reader.welcomed()))
+    for (const { ws } of slow) ws.pause()
+    // What writing takes by itself is not what readers cost.
+    await write(bytes / 10)
+    const beforeBytes = Math.max(mostBytes, residentBytesOf(server.pid))
+    await write(bytes)
+
+    for (const { ws } of slow) ws.resume()
+    const fresh = dial(url)
+    const { head } = await fresh.welcomed()
+    await Promise.all([fresh, ...slow].map((reader) => reader.until(() => reader.state.cursor?.seq === head || reader.closedWith !== null)))
+    mostBytes = Math.max(mostBytes, residentBytesOf(server.pid))
+    const expected = contentsOf(fresh, docs)
+    const areEqual = expected === contentsOf(null, docs) && slow.every((reader) => contentsOf(reader, docs) === expected)
+    return { sentBytes, beforeBytes, mostBytes, areEqual, seconds: (performance.now() - startMs) / 1_000 }
+  } finally {
+    await server.end()
+  }
+}
+
+/** What a client has of the documents, or what was written into them. */
+const contentsOf = (client: (WireClient & Dialled) | null, docs: readonly Y.Doc[]): string =>
+  docs.map((doc) => String((client === null ? doc : client.doc(doc.guid)).getMap('m').get('value')).slice(0, 20)).join()
