@@ -179,3 +179,29 @@ test('[P8] a frame holds so many messages and no more, and is answered by one po
   expect(ann.messages.filter(({ type }) => type === 'pong').length).toBe(1)
   expect(bob.messages.at(-1)).toMatchObject({ type: 'bye', code: 'protocol/malformed' })
 })
+
+test('[P5] [P8] readers that stop reading are not buffered for, whatever credit they gave, and end equal when they read again', async () => {
+  const [readers, edits, editBytes] = [40, 300, 20_000]
+  const relay = startRelay({ maxRingBytes: 1 << 20 })
+  const writer = connect(relay, { token: 'writer' })
+  await writer.welcomed()
+  const slow = Array.from({ length: readers }, (_, i) => connect(relay, { token: `reader${i}`, credit: 1 << 26 }))
+  await Promise.all(slow.map((one) => one.welcomed()))
+  for (const { line } of slow) line.isHeld = true
+  for (let i = 1; i <= edits; i++) {
+    const n = writer.push(`note/${i % 10}`, textUpdate('x'.repeat(editBytes), i))
+    await writer.until(() => writer.isAcked(n))
+  }
+  await settle()
+  const held = slow.map(({ line }) => line.held)
+  // The high water, and one page over it.
+  expect(Math.max(...held)).toBeLessThan((128 + 256 + 64) << 10)
+  expect(edits * editBytes).toBeGreaterThan(10 * Math.max(...held))
+  for (const { line } of slow) line.release()
+  await Promise.all(slow.map((one) => one.until(() => one.state.cursor?.seq === edits)))
+  const expected = writer.pushed
+  expect(expected).toBe(edits)
+  for (const one of slow.slice(0, 5)) {
+    for (let d = 0; d < 10; d++) expect(one.doc(`note/${d}`).getText('t').length).toBe((edits / 10) * editBytes)
+  }
+})

@@ -9,6 +9,7 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Contender } from './dialects.ts'
+import { measureGuard } from './guard.ts'
 import { runLoad, startServer } from './processes.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -53,6 +54,11 @@ for (const [name, scenario, numbers] of measures) {
       await server.end()
     }
   }
+}
+
+if ('the guard'.includes(values.only ?? '')) {
+  const figures = Object.entries(await measureGuard()).map(([key, value]) => `${key} ${rounded(value)}`)
+  say(`\nthe guard, for each update with an entry\n  ${figures.join('  ')}`)
 }
 
 function rounded(value: number): string {
