@@ -90,6 +90,13 @@ export class Documents {
     )
   }
 
+  /** Lets go of a document of which nothing is left, also where somebody uses it. */
+  erase(name: string): void {
+    const document = this.#open.get(name)
+    this.#open.delete(name)
+    document?.close()
+  }
+
   all(): readonly OpenDocument[] {
     return [...this.#open.values()]
   }

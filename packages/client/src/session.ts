@@ -104,6 +104,7 @@ class Session implements Space {
     this.#stamps = createStampClock({ now: () => clock.now() + (this.sync.clockOffsetMs ?? clockOffsetMs) })
     this.sync.events.add((event) => {
       if (event.type === 'stored') this.#storedByFeed(event.stored)
+      else if (event.type === 'erased') this.#erased(event.rows)
       else if (event.type === 'acknowledged') this.#confirmations.acknowledged(event.items, event.names)
       else if (event.type === 'retried') this.#confirmations.retried(event.names)
       else this.#confirmations.refused(event.name, event.error)
@@ -158,8 +159,17 @@ class Session implements Space {
 
   async open<F extends Fields>(entity: EntityDefinition<F>, id: string): Promise<Entity<F>> {
     this.#check(entity)
-    const document = await this.#documents.open(documentName(entity.type, id))
+    const name = documentName(entity.type, id)
+    const document = await this.#documents.open(name).catch((error: unknown) => this.#fetched(name, error))
     return this.#handle(entity, document, this.#confirmations.settled)
+  }
+
+  /** A document that is not on this device, from the relay. */
+  async #fetched(name: string, missing: unknown): Promise<OpenDocument> {
+    const isMissing = missing instanceof TidemarkError && missing.code === 'client/not-found'
+    if (!isMissing || this.#options.scope !== 'opened' || this.#options.relay === undefined) throw missing
+    if (!(await this.sync.fetch(name))) throw missing
+    return await this.#documents.open(name)
   }
 
   query<F extends Fields>(entity: EntityDefinition<F>, options: QueryOptions<RowValue<F>> = {}): Query<RowValue<F>> {
@@ -341,6 +351,12 @@ class Session implements Space {
     this.#tabs.post({ type: 'rows', rows })
   }
 
+  /** Documents that were erased for good are no longer open anywhere, and in no list. */
+  #erased(rows: readonly RowAt[]): void {
+    for (const { row } of rows) this.#documents.erase(`${row.type}/${row.id}`)
+    this.#putRows(rows)
+  }
+
   /** An open document's row is as in memory, which is never behind for long. */
   #putRows(rows: readonly RowAt[]): void {
     for (const { row, revision } of rows) {
@@ -357,6 +373,8 @@ class Session implements Space {
         return
       case 'rows':
         return this.#putRows(message.rows)
+      case 'erased':
+        return this.#erased(message.rows)
       case 'leads':
         return this.#ledAnew()
       case 'acknowledged':

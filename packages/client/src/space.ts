@@ -15,7 +15,7 @@ import type { Query, QueryOptions } from './query.ts'
 import { createSession } from './session.ts'
 import type { SpaceDocuments } from './space-documents.ts'
 import type { SpaceStatus } from './status.ts'
-import type { RelayOptions } from './sync/engine.ts'
+import type { RelayOptions } from './sync/engine-options.ts'
 import type { SpaceSync } from './sync-api.ts'
 
 export interface User {
@@ -36,6 +36,11 @@ export interface SpaceOptions {
   readonly mayDecide?: (request: DecisionRequest) => boolean
   /** Opens without connecting, until `sync.resume()`. */
   readonly paused?: boolean
+  /**
+   * Which documents this device has: all of the `space`, or those that were `opened` or created here. Then lists show these
+   * alone, and `open` gets what is not here from the relay, where there is a connection. `space` by default.
+   */
+  readonly scope?: 'space' | 'opened'
   /** The app's build, for the relay operator's eyes. */
   readonly build?: string
   /** The surroundings; the browser's own by default. */
@@ -56,7 +61,10 @@ export interface Space {
    *   `client/unknown-entity` when the space was opened without this entity.
    */
   create<F extends Fields>(entity: EntityDefinition<F>, init: EntityInit<F>, options?: { readonly id?: string }): Promise<Entity<F>>
-  /** @throws {TidemarkError} `client/not-found` when it is not on this device. */
+  /**
+   * @throws {TidemarkError} `client/not-found` when it is not on this device; in a space of opened documents, when the relay
+   *   has none of that name either, `relay/unreachable` when it cannot be asked, and `relay/…` when it refuses.
+   */
   open<F extends Fields>(entity: EntityDefinition<F>, id: string): Promise<Entity<F>>
   query<F extends Fields>(entity: EntityDefinition<F>, options?: QueryOptions<RowValue<F>>): Query<RowValue<F>>
   /**

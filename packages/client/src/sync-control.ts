@@ -10,6 +10,7 @@ import {
   type Observable,
   reportUncaught,
   TidemarkError,
+  toTidemarkError,
 } from '@tidemark/base'
 import { parseDocumentName } from '@tidemark/protocol'
 import type { Acknowledged, StoredUpdate } from '@tidemark/store'
@@ -18,9 +19,10 @@ import type { SessionOptions } from './session.ts'
 import { settled, within } from './settled.ts'
 import { fromPlainError, initialSyncStatus, type SpaceStatus, type SyncStatus, sameSyncStatus, toPlainError } from './status.ts'
 import type { StoredDocuments } from './stored.ts'
-import { type EngineEvent, SyncEngine } from './sync/engine.ts'
+import { SyncEngine } from './sync/engine.ts'
+import type { EngineEvent } from './sync/engine-options.ts'
 import type { PendingEntity, SpaceSync } from './sync-api.ts'
-import type { TabMessage } from './tabs.ts'
+import type { RowAt, TabMessage } from './tabs.ts'
 
 export interface SyncControlOptions extends SessionOptions {
   readonly nextKey: () => { readonly writer: string; readonly n: number }
@@ -33,11 +35,17 @@ export type SyncControlEvent =
   | { readonly type: 'stored'; readonly stored: StoredDocuments }
   | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[]; readonly names: readonly string[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
+  | { readonly type: 'erased'; readonly rows: readonly RowAt[] }
   /** Of all documents, where the names are not known yet. */
   | { readonly type: 'retried'; readonly names: readonly string[] | null }
 
 /** Documents that are looked at to tell whether all that waits was refused. */
 const settledLimit = 10_000
+/** How long another tab may take to get a document. */
+const fetchTimeoutMs = 30_000
+
+const unreachable = (name: string): TidemarkError =>
+  new TidemarkError('relay/unreachable', `${name} is not on this device, and there is no connection`)
 
 export class SyncControl implements SpaceSync {
   readonly events: Listeners<SyncControlEvent> = createListeners()
@@ -50,6 +58,8 @@ export class SyncControl implements SpaceSync {
   /** Why the last attempt failed on this side; null once one succeeds. */
   #failure: TidemarkError | null = null
   #isPaused: boolean
+  /** Documents that this tab asked the leading one for. */
+  readonly #fetches = new Map<string, PromiseWithResolvers<boolean>>()
   #isCounting = false
   #isCountAgain = false
   #isClosed = false
@@ -109,7 +119,17 @@ export class SyncControl implements SpaceSync {
     const { relay, platform, store, name, replica, nextKey, build = '' } = this.#options
     if (this.#isClosed) return
     if (relay === undefined) return this.#status.set(this.#compose())
-    this.#engine = new SyncEngine({ platform, store, space: name, relay, paused: this.#isPaused, build, replica, nextKey })
+    this.#engine = new SyncEngine({
+      platform,
+      store,
+      space: name,
+      relay,
+      paused: this.#isPaused,
+      build,
+      replica,
+      nextKey,
+      isChosen: this.#options.scope === 'opened',
+    })
     this.#engine.events.add((event) => this.#engineSaid(event))
     this.#findRefusal()
     this.#engine.dispatch({ type: 'lead' })
@@ -128,7 +148,45 @@ export class SyncControl implements SpaceSync {
     this.#count()
   }
 
+  /**
+   * Gets a document from the relay, through the tab that leads; false when the relay has none of that name.
+   *
+   * @throws {TidemarkError} `relay/unreachable` without a connection, or what the relay says.
+   */
+  async fetch(name: string): Promise<boolean> {
+    if (this.#engine !== null) return this.#engine.fetch(name)
+    if (this.#sync.phase !== 'live' && this.#sync.phase !== 'catching-up') throw unreachable(name)
+    const waiting = this.#fetches.get(name) ?? Promise.withResolvers<boolean>()
+    this.#fetches.set(name, waiting)
+    this.#options.post({ type: 'fetch', name })
+    // The leader may be gone without a word.
+    const cancel = this.#options.platform.clock.schedule(fetchTimeoutMs, () => waiting.reject(unreachable(name)))
+    try {
+      return await waiting.promise
+    } finally {
+      cancel()
+      this.#fetches.delete(name)
+    }
+  }
+
+  /** Another tab asks for a document. */
+  #fetchFor(name: string): void {
+    this.#engine?.fetch(name).then(
+      (isFound) => this.#options.post({ type: 'fetched', name, isFound, error: null }),
+      (error: unknown) =>
+        this.#options.post({ type: 'fetched', name, isFound: false, error: toPlainError(toTidemarkError(error, 'relay/unreachable')) }),
+    )
+  }
+
+  #fetched({ name, isFound, error }: TabMessage & { readonly type: 'fetched' }): void {
+    const failure = fromPlainError(error)
+    if (failure === null) this.#fetches.get(name)?.resolve(isFound)
+    else this.#fetches.get(name)?.reject(failure)
+  }
+
   heard(message: TabMessage): void {
+    if (message.type === 'fetch') this.#fetchFor(message.name)
+    if (message.type === 'fetched') this.#fetched(message)
     if (message.type === 'command') this.#obey(message.command)
     else if (message.type === 'joined' && this.#engine !== null) this.#post()
     else if (message.type === 'status' && this.#engine === null) {
@@ -187,6 +245,9 @@ export class SyncControl implements SpaceSync {
         this.#sync = { ...this.#sync, lastConfirmedMs: this.#options.platform.clock.now() }
         return this.#count()
       case 'retried':
+        post(event)
+        return this.events.emit(event)
+      case 'erased':
         post(event)
         return this.events.emit(event)
       case 'refused':

@@ -27,6 +27,11 @@ export type TabMessage =
   /** A new tab asks the leader for the status. */
   | { readonly type: 'joined' }
   | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'retry-now' }
+  /** A tab asks the leader for a document that is not on this device, and the leader's answer. */
+  | { readonly type: 'fetch'; readonly name: string }
+  | { readonly type: 'fetched'; readonly name: string; readonly isFound: boolean; readonly error: PlainError | null }
+  /** Of these documents nothing is left. */
+  | { readonly type: 'erased'; readonly rows: readonly RowAt[] }
   /** Every tab saves what waits and closes. */
   | { readonly type: 'lock' }
 

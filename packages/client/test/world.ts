@@ -116,7 +116,7 @@ export class Device {
     this.user = user
   }
 
-  async tab(options: { paused?: boolean; faults?: MemoryFaults } = {}): Promise<Space> {
+  async tab(options: { paused?: boolean; faults?: MemoryFaults; scope?: 'space' | 'opened' } = {}): Promise<Space> {
     const { faults, ...rest } = options
     const store = memoryStore({ database: this.database, ...(faults === undefined ? {} : { faults }) })
     const space = await openSpace({

@@ -4,6 +4,7 @@
  * The order is `hello` first; the relay answers `welcome`, and only then come the others. The numbers that
  * `clientTypes` leaves out are kept for messages to come.
  */
+import { type Awareness, readAwareness, writeAwareness } from './awareness.ts'
 import type { Cursor, Incarnation } from './cursor.ts'
 import { wireLimits } from './limits.ts'
 import {
@@ -69,6 +70,47 @@ export interface Credit {
   readonly bytes: number
 }
 
+/**
+ * Asks for one document, whatever the cursor; answered by `state`, `purged`, or `refuse` with n 0. With chosen documents it
+ * is followed from here on.
+ */
+export interface Subscribe {
+  readonly type: 'subscribe'
+  readonly document: string
+  /** Of what is stored here, in Yjs's encoding; empty for nothing. */
+  readonly stateVector: Uint8Array
+  /** The last place at which the whole document was here; 0 for never. */
+  readonly lastSeq: number
+}
+
+/** A chosen document is followed no longer. */
+export interface Unsubscribe {
+  readonly type: 'unsubscribe'
+  readonly document: string
+}
+
+/** From here on only these documents are sent; `seq` is where the client's cursor stands. Once a connection, before any credit is granted. */
+export interface Scope {
+  readonly type: 'scope'
+  readonly seq: number
+  readonly documents: readonly string[]
+}
+
+/** Asks whether the relay has all of this; answered by `lacking` when it does not. */
+export interface Audit {
+  readonly type: 'audit'
+  readonly document: string
+  readonly stateVector: Uint8Array
+  /** A V1 update with the delete set alone. */
+  readonly deletes: Uint8Array
+}
+
+/** What this client understands beyond version 1's first build; right behind `welcome`, where the relay named what it offers. */
+export interface ClientFeatures {
+  readonly type: 'features'
+  readonly features: readonly string[]
+}
+
 /** A part of a message too long for one frame; parts of one message follow each other. */
 export interface Chunk {
   readonly type: 'chunk'
@@ -82,9 +124,36 @@ export interface Ping {
   readonly type: 'ping'
 }
 
-export type ClientMessage = Hello | Token | Push | Carry | Credit | Chunk | Ping
+export type ClientMessage =
+  | Hello
+  | Token
+  | Subscribe
+  | Unsubscribe
+  | Push
+  | Carry
+  | Credit
+  | Awareness
+  | Audit
+  | Chunk
+  | Ping
+  | Scope
+  | ClientFeatures
 
-export const clientTypes = { hello: 1, token: 2, push: 5, carry: 6, credit: 7, chunk: 10, ping: 11 } as const
+export const clientTypes = {
+  hello: 1,
+  token: 2,
+  subscribe: 3,
+  unsubscribe: 4,
+  push: 5,
+  carry: 6,
+  credit: 7,
+  awareness: 8,
+  audit: 9,
+  chunk: 10,
+  ping: 11,
+  scope: 12,
+  features: 13,
+} as const
 
 export function writeClientMessage(writer: Writer, message: ClientMessage): void {
   writeNumber(writer, clientTypes[message.type])
@@ -100,6 +169,23 @@ export function writeClientMessage(writer: Writer, message: ClientMessage): void
       return writeBytes(writer, message.update)
     case 'credit':
       return writeNumber(writer, message.bytes)
+    case 'subscribe':
+      writeText(writer, message.document)
+      writeBytes(writer, message.stateVector)
+      return writeNumber(writer, message.lastSeq)
+    case 'unsubscribe':
+      return writeText(writer, message.document)
+    case 'scope':
+      writeNumber(writer, message.seq)
+      return writeTexts(writer, message.documents)
+    case 'audit':
+      writeText(writer, message.document)
+      writeBytes(writer, message.stateVector)
+      return writeBytes(writer, message.deletes)
+    case 'awareness':
+      return writeAwareness(writer, message)
+    case 'features':
+      return writeTexts(writer, message.features)
     case 'chunk':
       return writeChunk(writer, message)
     case 'ping':
@@ -123,6 +209,18 @@ export function readClientMessage(type: number, reader: Reader): ClientMessage |
       }
     case clientTypes.credit:
       return { type: 'credit', bytes: readNumber(reader) }
+    case clientTypes.subscribe:
+      return { type: 'subscribe', document: readText(reader), stateVector: readBytes(reader), lastSeq: readNumber(reader) }
+    case clientTypes.unsubscribe:
+      return { type: 'unsubscribe', document: readText(reader) }
+    case clientTypes.scope:
+      return { type: 'scope', seq: readNumber(reader), documents: readTexts(reader, wireLimits.maxScopeDocuments) }
+    case clientTypes.audit:
+      return { type: 'audit', document: readText(reader), stateVector: readBytes(reader), deletes: readBytes(reader) }
+    case clientTypes.awareness:
+      return readAwareness(reader)
+    case clientTypes.features:
+      return { type: 'features', features: readTexts(reader, maxFeatures) }
     case clientTypes.chunk:
       return readChunk(reader)
     case clientTypes.ping:
@@ -130,6 +228,20 @@ export function readClientMessage(type: number, reader: Reader): ClientMessage |
     default:
       return null
   }
+}
+
+/** Features that one build may name. */
+export const maxFeatures = 64
+
+export function writeTexts(writer: Writer, texts: readonly string[]): void {
+  writeNumber(writer, texts.length)
+  for (const text of texts) writeText(writer, text)
+}
+
+export function readTexts(reader: Reader, max: number): string[] {
+  const texts: string[] = []
+  for (let left = readCount(reader, max); left > 0; left--) texts.push(readText(reader))
+  return texts
 }
 
 function writeHello(writer: Writer, hello: Hello): void {

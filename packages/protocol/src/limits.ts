@@ -19,6 +19,12 @@ export const wireLimits = {
   maxIncarnations: 16,
   /** Documents in one `changes` or `names` message. */
   maxItems: 4_096,
+  /** Documents that a client may choose. */
+  maxScopeDocuments: 10_000,
+  /** Bytes of one awareness state. */
+  maxAwarenessBytes: 64 << 10,
+  /** Longest time for which a relay may ask a client to hold its pushes. */
+  maxHoldMs: 60_000,
   /** Time from the upgrade to a complete `hello`. */
   helloTimeoutMs: 10_000,
   /** The relay sends a `pong` at least this often when it has nothing else to say, so both sides notice a dead line. */

@@ -6,7 +6,9 @@
  */
 import type { ErrorCode } from '@tidemark/base'
 import { isErrorCode } from '@tidemark/base'
-import { type Chunk, clientTypes, readChunk, writeChunk } from './client-messages.ts'
+import { type Awareness, readAwareness, writeAwareness } from './awareness.ts'
+import { type Chunk, clientTypes, maxFeatures, readChunk, readTexts, writeChunk, writeTexts } from './client-messages.ts'
+import type { Lacking, Purged, RelayFeatures, Slow, Stale, State } from './document-messages.ts'
 import type { RelayLimits } from './limits.ts'
 import { wireLimits } from './limits.ts'
 import {
@@ -130,18 +132,41 @@ export interface Pong {
   readonly type: 'pong'
 }
 
-export type RelayMessage = Welcome | Changes | Ack | Refuse | Names | Chunk | AccessChange | Bye | Pong
+export type RelayMessage =
+  | Welcome
+  | Changes
+  | Stale
+  | State
+  | Ack
+  | Refuse
+  | Names
+  | Lacking
+  | Chunk
+  | Slow
+  | Awareness
+  | AccessChange
+  | Purged
+  | Bye
+  | Pong
+  | RelayFeatures
 
 export const relayTypes = {
   welcome: 32,
   changes: 33,
+  stale: 34,
+  state: 35,
   ack: 36,
   refuse: 37,
   names: 38,
+  lacking: 39,
   chunk: clientTypes.chunk,
+  slow: 40,
+  awareness: 41,
   access: 42,
+  purged: 43,
   bye: 45,
   pong: 46,
+  features: 47,
 } as const
 
 export function writeRelayMessage(writer: Writer, message: RelayMessage): void {
@@ -151,6 +176,26 @@ export function writeRelayMessage(writer: Writer, message: RelayMessage): void {
       return writeWelcome(writer, message)
     case 'changes':
       return writeChanges(writer, message)
+    case 'stale':
+      writeNumber(writer, message.seq)
+      writeNumber(writer, message.numbers.length)
+      for (const number of message.numbers) writeNumber(writer, number)
+      return
+    case 'state':
+      writeText(writer, message.document)
+      writeNumber(writer, message.seq)
+      writeBytes(writer, message.stateVector)
+      return writeBytes(writer, message.update)
+    case 'lacking':
+      return writeText(writer, message.document)
+    case 'slow':
+      return writeNumber(writer, message.holdMs)
+    case 'purged':
+      return writeTexts(writer, message.documents)
+    case 'awareness':
+      return writeAwareness(writer, message)
+    case 'features':
+      return writeTexts(writer, message.features)
     case 'ack':
       writeNumber(writer, message.n)
       return writeNumber(writer, message.seq)
@@ -193,6 +238,26 @@ export function readRelayMessage(type: number, reader: Reader): RelayMessage | n
       return { type: 'refuse', n: readNumber(reader), document: readText(reader), code: readCode(reader), detail: readText(reader) }
     case relayTypes.names:
       return { type: 'names', names: readNames(reader) }
+    case relayTypes.stale:
+      return { type: 'stale', seq: readNumber(reader), numbers: readNumbers(reader) }
+    case relayTypes.state:
+      return {
+        type: 'state',
+        document: readText(reader),
+        seq: readNumber(reader),
+        stateVector: readBytes(reader),
+        update: readBytes(reader),
+      }
+    case relayTypes.lacking:
+      return { type: 'lacking', document: readText(reader) }
+    case relayTypes.slow:
+      return { type: 'slow', holdMs: readNumber(reader) }
+    case relayTypes.purged:
+      return { type: 'purged', documents: readTexts(reader, wireLimits.maxItems) }
+    case relayTypes.awareness:
+      return readAwareness(reader)
+    case relayTypes.features:
+      return { type: 'features', features: readTexts(reader, maxFeatures) }
     case relayTypes.chunk:
       return readChunk(reader)
     case relayTypes.access:
@@ -280,6 +345,12 @@ function readChangeList(reader: Reader): Change[] {
   for (let left = readCount(reader, wireLimits.maxItems); left > 0; left--)
     changes.push({ number: readNumber(reader), update: readBytes(reader) })
   return changes
+}
+
+function readNumbers(reader: Reader): number[] {
+  const numbers: number[] = []
+  for (let left = readCount(reader, wireLimits.maxItems); left > 0; left--) numbers.push(readNumber(reader))
+  return numbers
 }
 
 function readNames(reader: Reader): [number, string][] {

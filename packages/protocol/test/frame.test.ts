@@ -15,6 +15,28 @@ import {
 const update = Uint8Array.of(1, 2, 3)
 const cursor = { incarnation: 'A', seq: 300, grants: '', scope: '' }
 
+const awareness = { type: 'awareness', document: 'x', isHere: true, entries: [{ client: 5, clock: 2, state: '{}' }] } as const
+const awarenessBytes = '0178' + '01' + '01' + '05' + '02' + '027b7d'
+
+/** What came after the first build: agreed on by `features`, so that builds of both kinds understand each other. */
+const laterClientGolden: readonly (readonly [ClientMessage, string])[] = [
+  [{ type: 'features', features: ['state'] }, '080d01' + '057374617465'],
+  [{ type: 'subscribe', document: 'x', stateVector: update, lastSeq: 300 }, '0903' + '0178' + '03010203' + 'ac02'],
+  [{ type: 'unsubscribe', document: 'x' }, '03040178'],
+  [awareness, `0a08${awarenessBytes}`],
+  [{ type: 'audit', document: 'x', stateVector: update, deletes: update }, '0b09' + '0178' + '03010203' + '03010203'],
+  [{ type: 'scope', seq: 7, documents: ['x', 'y'] }, '070c07' + '02' + '0178' + '0179'],
+]
+const laterRelayGolden: readonly (readonly [RelayMessage, string])[] = [
+  [{ type: 'features', features: ['state'] }, '082f01' + '057374617465'],
+  [{ type: 'stale', seq: 300, numbers: [5, 6] }, '0622' + 'ac02' + '02' + '05' + '06'],
+  [{ type: 'state', document: 'x', seq: 300, stateVector: update, update }, '0d23' + '0178' + 'ac02' + '03010203' + '03010203'],
+  [{ type: 'lacking', document: 'x' }, '03270178'],
+  [{ type: 'slow', holdMs: 500 }, '0328f403'],
+  [awareness, `0a29${awarenessBytes}`],
+  [{ type: 'purged', documents: ['x'] }, '042b010178'],
+]
+
 /** One message of each kind, and its bytes on the wire. These may change only with a decision record and a new wire version. */
 const clientGolden: readonly (readonly [ClientMessage, string])[] = [
   [
@@ -77,11 +99,11 @@ const relayGolden: readonly (readonly [RelayMessage, string])[] = [
 const hex = (frames: readonly Uint8Array[]): string => Buffer.concat(frames).toString('hex')
 
 describe('the wire, version 1', () => {
-  test.each(clientGolden)('a client says %j', (message, bytes) => {
+  test.each([...clientGolden, ...laterClientGolden])('a client says %j', (message, bytes) => {
     expect(hex(encodeClientMessages([message]))).toBe(bytes)
     expect(createClientFrameDecoder().decode(Buffer.from(bytes, 'hex'))).toEqual([message])
   })
-  test.each(relayGolden)('a relay says %j', (message, bytes) => {
+  test.each([...relayGolden, ...laterRelayGolden])('a relay says %j', (message, bytes) => {
     expect(hex(encodeRelayMessages([message]))).toBe(bytes)
     expect(createRelayFrameDecoder().decode(Buffer.from(bytes, 'hex'))).toEqual([message])
   })
@@ -137,8 +159,8 @@ describe('frames', () => {
   })
 
   test.each([
-    ['client', createClientFrameDecoder, clientGolden.map(([, golden]) => Buffer.from(golden, 'hex'))],
-    ['relay', createRelayFrameDecoder, relayGolden.map(([, golden]) => Buffer.from(golden, 'hex'))],
+    ['client', createClientFrameDecoder, [...clientGolden, ...laterClientGolden].map(([, golden]) => Buffer.from(golden, 'hex'))],
+    ['relay', createRelayFrameDecoder, [...relayGolden, ...laterRelayGolden].map(([, golden]) => Buffer.from(golden, 'hex'))],
   ])('the %s decoder answers arbitrary and damaged bytes with protocol/malformed only', (_side, create, golden) => {
     const damaged = fc
       .tuple(fc.constantFrom(...golden), fc.array(fc.tuple(fc.nat(60), fc.nat(255)), { maxLength: 3 }), fc.nat(60))

@@ -10,7 +10,7 @@
  *    new incarnation; unless the disk was full, which is a refusal: nothing was stored, and reading goes on.
  */
 import { type Clock, TidemarkError, toTidemarkError } from '@tidemark/base'
-import { advanceState, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
+import { advanceState, type DeleteSet, deleteSetDifference, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
 import type { Amender, Amending, Arbitration } from './arbitration.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import type { DocumentStates, HotDocument } from './document-states.ts'
@@ -53,6 +53,8 @@ export interface Acceptor extends Amender {
   purge(order: PurgeOrder): Promise<Outcome>
   /** What the relay has of a document, in Yjs's encoding; it includes what is still on its way to the log. @throws {TidemarkError} `relay/purged`. */
   stateVector(space: string, document: string): Promise<Uint8Array>
+  /** Whether the relay lacks something of a document of which somebody has this. @throws {TidemarkError} `relay/purged`. */
+  lacks(space: string, document: string, stateVector: ReadonlyMap<number, number>, deletes: DeleteSet): Promise<boolean>
   /** Refuses whatever comes from now on as busy; resolves when all earlier offers have their outcome. */
   close(): Promise<void>
 }
@@ -139,6 +141,13 @@ class DocumentAcceptor implements Acceptor {
     const { state, isPurged } = await this.#options.states.get(space, document)
     if (isPurged) throw new TidemarkError('relay/purged', `${document} was purged`)
     return encodeStateVector(state)
+  }
+
+  async lacks(space: string, document: string, stateVector: ReadonlyMap<number, number>, deletes: DeleteSet): Promise<boolean> {
+    const { state, isPurged } = await this.#options.states.get(space, document)
+    if (isPurged) throw new TidemarkError('relay/purged', `${document} was purged`)
+    for (const [client, clock] of stateVector) if (clock > (state.stateVector.get(client) ?? 0)) return true
+    return deleteSetDifference(deletes, state.deletes).size > 0
   }
 
   async close(): Promise<void> {

@@ -6,16 +6,14 @@
  *
  * Invariants
  * 1. An awareness id belongs to the session that first sent it, until that session leaves.
- * 2. A session owns a bounded number of ids, each with a bounded state.
+ * 2. Who is signed in is so by the relay's word: it sets `$user` in each state, whatever the sender says.
+ * 3. A session owns a bounded number of ids, each with a bounded state.
  */
+import type { AwarenessEntry } from '@tidemark/protocol'
 import type { RelayBounds } from './limits.ts'
+import { anonymous } from './sign-in.ts'
 
-export interface AwarenessEntry {
-  readonly client: number
-  readonly clock: number
-  /** JSON; `null` in it takes the state away. */
-  readonly state: string
-}
+export type { AwarenessEntry }
 
 export interface AwarenessMember {
   /** States changed; also those that this very member sent, which a stock client takes as a sign of life. */
@@ -54,9 +52,10 @@ export class AwarenessRooms {
   }
 
   /** Takes what a member says; what it may not say or what is older is left out. All members hear of the rest. */
-  update(document: string, member: AwarenessMember, entries: readonly AwarenessEntry[]): void {
+  update(document: string, member: AwarenessMember, said: readonly AwarenessEntry[], principal: string): void {
     const room = this.#rooms.get(document)
     if (room === undefined) return
+    const entries = said.flatMap((entry) => stamped(entry, principal))
     let owned = 0
     for (const one of room.states.values()) if (one.owner === member) owned++
     const taken = entries.filter((entry) => {
@@ -91,3 +90,21 @@ export class AwarenessRooms {
 
 const isNewer = (entry: AwarenessEntry, present: AwarenessEntry): boolean =>
   entry.clock > present.clock || (entry.clock === present.clock && entry.state === removed)
+
+/** The state with its user's id, or nothing for one that is no JSON object. Where nobody signs in nobody is named. */
+function stamped(entry: AwarenessEntry, principal: string): AwarenessEntry[] {
+  if (entry.state === removed) return [entry]
+  let state: unknown
+  try {
+    state = JSON.parse(entry.state)
+  } catch {
+    // reason: what is no JSON would break every stock client that hears it.
+    return []
+  }
+  if (state === null) return [{ ...entry, state: removed }]
+  if (typeof state !== 'object' || Array.isArray(state)) return []
+  const { $user: _, ...rest } = state as Record<string, unknown>
+  const isNamed = principal !== anonymous.principal
+  if (!isNamed && !('$user' in state)) return [entry]
+  return [{ ...entry, state: JSON.stringify(isNamed ? { ...rest, $user: principal } : rest) }]
+}

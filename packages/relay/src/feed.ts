@@ -16,13 +16,13 @@
  * 5. Nothing is sent without credit or over the socket's high water, except that a begun page is finished.
  * 6. At most one read of the log is under way, and one page of it in memory.
  */
-import type { Clock } from '@tidemark/base'
-import { type Change, encodeRelayMessages, type RelayMessage, type Socket, wireLimits } from '@tidemark/protocol'
+import { type Clock, TidemarkError } from '@tidemark/base'
+import { type Change, encodeRelayMessages, type Feature, type RelayMessage, type Socket, wireLimits } from '@tidemark/protocol'
 import { beyond, both, isWider, type Visible, visibleIn } from './grants.ts'
 import type { RelayBounds } from './limits.ts'
-import type { Log, ReadLimits } from './log.ts'
+import type { Log, PurgedDocument, ReadLimits } from './log.ts'
 import { NumberSet } from './number-set.ts'
-import type { RingChange, RingEntry } from './ring.ts'
+import type { RingChange, RingEntry, SeenEntry } from './ring.ts'
 import type { Space } from './space.ts'
 
 export type Position =
@@ -45,6 +45,21 @@ export interface Feed {
   readonly position: Position
   /** What the cursor calls its grants now. */
   readonly had: string
+  /** Whether it may be sent something that counts against its credit. */
+  readonly mayReceive: boolean
+  /** So many bytes were sent beside the feed. */
+  spend(bytes: number): void
+  /** What the client understands beyond version 1's first build. */
+  speak(features: ReadonlySet<Feature>): void
+  /**
+   * From here on only these documents are sent, beginning behind `seq`.
+   *
+   * @throws {TidemarkError} `protocol/malformed` when something was sent already, or twice.
+   */
+  choose(seq: number, documents: readonly string[]): void
+  /** Where documents were chosen, this is one of them from now on, or no longer. */
+  follow(document: string): void
+  unfollow(document: string): void
   /** Reads on, as far as it may. */
   wake(): void
   /** The client takes so many bytes of updates more. */
@@ -96,6 +111,11 @@ class SessionFeed implements Feed {
   #view: View
   #sent: View
   #widening: Widening | null = null
+  /** The chosen documents; null where all are sent. */
+  #chosen: Set<string> | null = null
+  #features: ReadonlySet<Feature> = new Set()
+  /** Whether the client was ever granted credit: from then on it is being read for. */
+  #hadCredit: boolean
   #isReading = false
   #isClosed = false
   #cancelCheck: (() => void) | null = null
@@ -108,6 +128,7 @@ class SessionFeed implements Feed {
     this.#toldSeq = options.position.mode === 'live' ? options.position.seq : 0
     this.#startHead = options.space.head
     this.#credit = Math.min(options.credit, options.bounds.maxCreditBytes)
+    this.#hadCredit = options.credit > 0
     this.#had = options.had
     this.#view = this.#sent = options.view
     this.look(options.view)
@@ -122,7 +143,39 @@ class SessionFeed implements Feed {
     return this.#position
   }
 
+  get mayReceive(): boolean {
+    const { socket, bounds, space } = this.#options
+    return !this.#isClosed && space.failure === null && this.#credit > 0 && socket.bufferedBytes <= bounds.highWaterBytes
+  }
+
+  spend(bytes: number): void {
+    this.#credit -= bytes
+  }
+
+  speak(features: ReadonlySet<Feature>): void {
+    this.#features = features
+  }
+
+  choose(seq: number, documents: readonly string[]): void {
+    if (this.#hadCredit || this.#chosen !== null) throw new TidemarkError('protocol/malformed', 'the scope comes first, and once')
+    this.#chosen = new Set(documents)
+    this.#position = { mode: 'live', seq: Math.min(seq, this.#options.space.head) }
+    this.#toldSeq = this.#position.seq
+  }
+
+  follow(document: string): void {
+    if (this.#chosen === null || this.#chosen.has(document)) return
+    if (this.#chosen.size >= wireLimits.maxScopeDocuments)
+      throw new TidemarkError('relay/limit', `${this.#chosen.size} documents are chosen`)
+    this.#chosen.add(document)
+  }
+
+  unfollow(document: string): void {
+    this.#chosen?.delete(document)
+  }
+
   grant(bytes: number): void {
+    this.#hadCredit = true
     this.#credit = Math.min(this.#options.bounds.maxCreditBytes, this.#credit + bytes)
     this.wake()
   }
@@ -188,7 +241,8 @@ class SessionFeed implements Feed {
 
   #sendEntry(entry: RingEntry): void {
     const isOwn = entry.author === this.#options.author
-    const seen = entry.seen(this.#sent.view, this.#sent.visible)
+    const seen = this.#chosenOf(entry.seen(this.#sent.view, this.#sent.visible))
+    this.#tellPurged(seen.purged)
     this.#position = { mode: 'live', seq: entry.seq }
     if (isOwn || seen.changes.length === 0) {
       // One's own commit is told of at once: with it the cursor moves past what one holds already.
@@ -197,7 +251,7 @@ class SessionFeed implements Feed {
     }
     this.#credit -= seen.bytes
     this.#tellNames(seen.changes)
-    if (this.#toldSeq === entry.after) {
+    if (this.#toldSeq === entry.after && this.#chosen === null) {
       this.#options.send(seen.frames())
       this.#toldSeq = entry.seq
     } else this.#sendLive(entry.seq, seen.changes)
@@ -226,6 +280,7 @@ class SessionFeed implements Feed {
     const page = await this.#options.log.changes(this.#options.space.name, seq, limits)
     if (page === 'compacted') return this.#startCatchUp(seq, limits)
     if (this.#isClosed) return
+    this.#tellPurged(this.#shown(page.purged, this.#sent.visible))
     this.#position = { mode: 'live', seq: page.seq }
     const seen = this.#shown(page.updates, this.#sent.visible)
     if (seen.length === 0) return
@@ -242,18 +297,21 @@ class SessionFeed implements Feed {
 
   async #readDocuments(position: Position & { readonly mode: 'catch-up' }, limits: ReadLimits): Promise<void> {
     const { from, to } = position
-    const { documents, last, done } = await this.#options.log.changedDocuments(this.#options.space.name, from, position.last, limits)
+    const page = await this.#options.log.changedDocuments(this.#options.space.name, from, position.last, limits)
     if (this.#isClosed) return
+    const { documents, purged, last, done } = page
+    this.#tellPurged(this.#shown(purged, this.#sent.visible))
     this.#position = done ? { mode: 'live', seq: to } : { mode: 'catch-up', from, to, last }
     if (done) this.#toldSeq = to
-    const seen = this.#shown(documents, this.#sent.visible)
+    const seen = this.#spared(this.#shown(documents, this.#sent.visible), from, to)
     this.#account(seen)
     this.#encode({ type: 'changes', mode: 'catch-up', from, to, last, done, widens: null, changes: seen })
   }
 
   async #readWidened(widening: Widening, limits: ReadLimits): Promise<void> {
     const { to } = widening
-    const { documents, last, done } = await this.#options.log.changedDocuments(this.#options.space.name, 0, widening.last, limits)
+    const page = await this.#options.log.changedDocuments(this.#options.space.name, 0, widening.last, limits)
+    const { documents, last, done } = page
     // Grants that changed again begin another widening.
     if (this.#isClosed || this.#widening !== widening) return
     const seen = this.#shown(documents, beyond(this.#view.visible, visibleIn(this.#had)))
@@ -265,8 +323,33 @@ class SessionFeed implements Feed {
     this.#sent = this.#view
   }
 
-  #shown<T extends RingChange>(read: readonly T[], visible: Visible): readonly T[] {
-    return visible === null ? read : read.filter(({ document }) => visible(document))
+  #shown<T extends { readonly document: string }>(read: readonly T[], visible: Visible): readonly T[] {
+    const chosen = this.#chosen
+    const seen = visible === null ? read : read.filter(({ document }) => visible(document))
+    return chosen === null ? seen : seen.filter(({ document }) => chosen.has(document))
+  }
+
+  #chosenOf(seen: SeenEntry): Pick<SeenEntry, 'changes' | 'purged' | 'bytes' | 'frames'> {
+    if (this.#chosen === null) return seen
+    const changes = this.#shown(seen.changes, null)
+    return { ...seen, changes, purged: this.#shown(seen.purged, null), bytes: changes.reduce((sum, { update }) => sum + update.length, 0) }
+  }
+
+  /** What is too large to be repeated is named: who has most of it asks for the rest. A replica that has nothing gets all of it. */
+  #spared<T extends RingChange>(listed: readonly T[], from: number, to: number): readonly T[] {
+    const { maxRepeatBytes } = this.#options.bounds
+    if (from === 0 || !this.#features.has('stale')) return listed
+    const large = listed.filter(({ update }) => update.length > maxRepeatBytes)
+    if (large.length === 0) return listed
+    this.#tellNames(large)
+    this.#encode({ type: 'stale', seq: to, numbers: large.map(({ number }) => number) })
+    return listed.filter(({ update }) => update.length <= maxRepeatBytes)
+  }
+
+  #tellPurged(purged: readonly PurgedDocument[]): void {
+    for (let i = 0; i < purged.length; i += wireLimits.maxItems) {
+      this.#encode({ type: 'purged', documents: purged.slice(i, i + wireLimits.maxItems).map(({ document }) => document) })
+    }
   }
 
   #account(changes: readonly RingChange[]): void {

@@ -44,6 +44,13 @@ export interface RelayBounds {
   readonly maxSpaces: number
   /** Spaces kept open without a session. */
   readonly maxIdleSpaces: number
+  /** Documents in which one session may be present. */
+  readonly maxPresences: number
+  /** In a listing by document, what is larger is named and asked for by who needs it. */
+  readonly maxRepeatBytes: number
+  /** Bytes waiting for the log from which on clients are told to hold their pushes; twice as much, twice as long. */
+  readonly slowBytes: number
+  readonly slowHoldMs: number
   /** Awareness states that one session may own in one document. */
   readonly maxAwarenessStates: number
   /** Bytes of one awareness message. */
@@ -101,6 +108,10 @@ export const defaultRelayBounds: RelayBounds = {
   drainCheckMs: 4,
   maxSpaces: 10_000,
   maxIdleSpaces: 256,
+  maxPresences: 64,
+  maxRepeatBytes: 64 << 10,
+  slowBytes: 32 << 20,
+  slowHoldMs: 500,
   maxAwarenessStates: 16,
   maxAwarenessBytes: 64 << 10,
   updateRate: { perSecond: 2_000, burst: 10_000 },

@@ -65,8 +65,7 @@ export const unownedIn = ({ owners }: HotDocument, judged: Judged): number[] =>
   judged.type === 'fits' ? [...judged.cut.clocks.keys()].filter((client) => !owners.has(client)) : []
 
 /** What was wrong, in the words of a refusal. */
-export const refusalCode = ({ code }: TidemarkError): ErrorCode =>
-  code === 'relay/too-large' || code === 'relay/busy' ? code : 'relay/invalid'
+export const refusalCode = ({ code }: TidemarkError): ErrorCode => (code.startsWith('relay/') ? code : 'relay/invalid')
 
 export function entryOf(offer: Offer, cut: Fits, claims: readonly number[]): LogEntry {
   const { space, document, kind, grant } = offer

@@ -8,7 +8,7 @@
  *    protocol is one `bye` and a close code, decided in one place.
  * 4. Every wait has an end: for `hello`, for a sign of life, for the socket to drain.
  */
-import { type Clock, TidemarkError, toTidemarkError } from '@tidemark/base'
+import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import {
   type Carry,
   type ClientMessage,
@@ -17,8 +17,10 @@ import {
   createClientFrameDecoder,
   encodeRelayMessages,
   type FrameDecoder,
+  features,
   type Hello,
   isSpaceName,
+  knownFeatures,
   type Push,
   type RelayMessage,
   reachOf,
@@ -27,52 +29,21 @@ import {
   wireLimits,
   wireVersion,
 } from '@tidemark/protocol'
-import type { Acceptor } from './acceptor.ts'
 import { Answers } from './answers.ts'
+import { Brake } from './brake.ts'
+import { closeCodeOf } from './close-code.ts'
 import { createFeed, type Feed } from './feed.ts'
-import type { ConnectionEvent, HookRunner } from './hooks.ts'
-import type { Hub } from './hub.ts'
-import type { RelayBounds } from './limits.ts'
-import type { Log } from './log.ts'
-import type { RelayLogger } from './logger.ts'
+import type { ConnectionEvent } from './hooks.ts'
 import type { Outcome } from './offer.ts'
 import { Pacer } from './pacer.ts'
 import { connectionOf, keepPermit, type Permit, type PermitKeeper } from './permit.ts'
-import { createRates, type Principals, type Rates } from './principals.ts'
+import { Presence } from './presence.ts'
+import { createRates, type Rates } from './principals.ts'
 import type { ConnectionInfo } from './relay.ts'
-import type { Authorize } from './sign-in.ts'
+import { Requests } from './requests.ts'
+import type { Session, SessionContext } from './session-context.ts'
 import type { Member, Space } from './space.ts'
 import { startOf } from './start.ts'
-import type { Work } from './work/work.ts'
-
-/** What every session of a relay works with. */
-export interface SessionContext {
-  readonly hub: Hub
-  readonly log: Log
-  readonly work: Work
-  readonly acceptor: Acceptor
-  readonly clock: Clock
-  readonly bounds: RelayBounds
-  readonly logger: RelayLogger
-  readonly authorize: Authorize
-  readonly principals: Principals
-  readonly runner: HookRunner
-  /** When clients should come back after a failure of the relay's; spread out. */
-  readonly comeBackMs: () => number
-}
-
-/** A connection as the relay holds it. */
-export interface Session {
-  readonly handlers: SocketHandlers
-  /** Whom it acts for; null before that is known. */
-  readonly principal: string | null
-  /** Places that it is behind the head of its space. */
-  readonly lag: number
-  /** Asks again what its sign-in is worth. */
-  recheck(): void
-  /** Says goodbye and closes. */
-  end(error: TidemarkError, closeCode: number, retryAfterMs?: number): void
-}
 
 /** @param onEnd called once, when the connection is over for the relay. */
 export function createSession(context: SessionContext, socket: Socket, info: ConnectionInfo, onEnd: () => void): Session {
@@ -96,6 +67,9 @@ class TidemarkSession implements Session, Member {
   #permit: Permit | null = null
   #connection: ConnectionEvent | null = null
   #feed: Feed | null = null
+  #requests: Requests | null = null
+  #presence: Presence | null = null
+  readonly #brake: Brake
   #lastN = -1
   #lastSentMs: number
   #lastHeardMs: number
@@ -112,6 +86,7 @@ class TidemarkSession implements Session, Member {
     )
     const { clock } = context
     this.#pacer = new Pacer(clock)
+    this.#brake = new Brake(clock, context.bounds)
     this.#rates = createRates(clock, context.bounds)
     this.#lastSentMs = this.#lastHeardMs = clock.monotonic()
     this.#cancelTimer = clock.schedule(wireLimits.helloTimeoutMs, () =>
@@ -172,6 +147,8 @@ class TidemarkSession implements Session, Member {
     this.#phase = 'closed'
     this.#cancelTimer()
     this.#feed?.close()
+    this.#requests?.close()
+    this.#presence?.close()
     this.#keeper?.close()
     this.#pacer.close()
     if (this.#sharedRates !== null && this.#permit !== null) this.#context.principals.leave(this.#permit.principal)
@@ -198,8 +175,28 @@ class TidemarkSession implements Session, Member {
     if (this.#phase === 'closed') return
     if (message.type === 'hello') this.#hello(message)
     else if (this.#phase !== 'open') throw malformed(`${message.type} before welcome`)
-    else if (message.type === 'credit') this.#feed?.grant(message.bytes)
-    else if (message.type !== 'chunk' && message.type !== 'ping' && message.type !== 'token') this.#offer(message)
+    else if (message.type === 'credit') {
+      this.#feed?.grant(message.bytes)
+      this.#requests?.wake()
+    } else if (message.type === 'push' || message.type === 'carry') this.#offer(message)
+    else if (message.type !== 'chunk' && message.type !== 'ping' && message.type !== 'token') this.#say(message)
+  }
+
+  #say(message: Exclude<ClientMessage, { type: 'hello' | 'push' | 'carry' | 'credit' | 'token' | 'ping' | 'chunk' }>): void {
+    const [feed, requests, presence] = [this.#feed as Feed, this.#requests as Requests, this.#presence as Presence]
+    switch (message.type) {
+      case 'features':
+        return feed.speak(knownFeatures(message.features))
+      case 'scope':
+        return feed.choose(message.seq, message.documents)
+      case 'unsubscribe':
+        return feed.unfollow(message.document)
+      case 'awareness':
+        return presence.take(message)
+      default:
+        this.#pacer.run([...this.#rates.request(), ...(this.#sharedRates?.request() ?? [])], () => this.#guard(() => requests.add(message)))
+        if (this.#pacer.waiting > maxWaiting) throw new TidemarkError('relay/limit', `${this.#pacer.waiting} requests wait for their turn`)
+    }
   }
 
   #hello(hello: Hello): void {
@@ -255,7 +252,27 @@ class TidemarkSession implements Session, Member {
       onFailure: (error) => this.#endBy(error),
     })
     this.#feed = feed
+    const send = (messages: readonly RelayMessage[]): void => this.#send(messages)
+    const [principal, maySee] = [() => (this.#permit as Permit).principal, (document: string) => this.#maySee(document)]
+    this.#presence = new Presence({ rooms: space.rooms, bounds, socket: this.#socket, principal, maySee, send })
+    this.#requests = new Requests({
+      ...{
+        space: space.name,
+        head: () => space.head,
+        log,
+        acceptor: this.#context.acceptor,
+        work: this.#context.work,
+        clock,
+        bounds,
+        feed,
+        principal,
+        maySee,
+        send,
+      },
+      onFailure: (error) => this.#endBy(error),
+    })
     this.#send([
+      { type: 'features', features },
       {
         type: 'welcome',
         incarnation: current.id,
@@ -281,7 +298,12 @@ class TidemarkSession implements Session, Member {
     const { highest, view } = permit.grants
     const grants = view === before.grants.view ? feed.had : feed.look(permit.grants)
     this.#send([{ type: 'access', access: highest, grants, expiresAtMs: permit.expiresAtMs ?? 0 }])
+    this.#presence?.regrant()
     feed.wake()
+  }
+
+  #maySee(document: string): boolean {
+    return (this.#permit as Permit).grants.accessTo(document) !== 'none'
   }
 
   #offer(message: Push | Carry): void {
@@ -306,8 +328,15 @@ class TidemarkSession implements Session, Member {
     if (isOver) settle({ type: 'refused', code: 'relay/busy', detail: 'more pushes in flight than the limit' })
     else {
       const costs = [...this.#rates.update(update.length), ...(this.#sharedRates?.update(update.length) ?? [])]
+      this.#slowDown()
       this.#pacer.run(costs, () => void acceptor.accept({ space, document, update, kind, grant, author: this }).then(settle))
     }
+  }
+
+  /** Tells who pushes while much waits for the log to hold on. */
+  #slowDown(): void {
+    const holdMs = this.#brake.holdMs(this.#context.acceptor.openBytes)
+    if (holdMs > 0) this.#send([{ type: 'slow', holdMs }])
   }
 
   /** Sends a sign of life when nothing else was sent, and ends a connection that gives none. */
@@ -339,24 +368,10 @@ class TidemarkSession implements Session, Member {
   }
 }
 
+/** Requests that may wait for their rate. */
+const maxWaiting = 16_384
+
 /** Room for what a message holds beside its update. */
 const nameRoomBytes = 64 << 10
 
 const malformed = (what: string): TidemarkError => new TidemarkError('protocol/malformed', what)
-
-function closeCodeOf({ code }: TidemarkError): number {
-  switch (code) {
-    case 'protocol/malformed':
-      return closeCodes.malformed
-    case 'protocol/version':
-      return closeCodes.version
-    case 'protocol/name':
-      return closeCodes.notFound
-    case 'relay/forbidden':
-      return closeCodes.forbidden
-    case 'relay/signed-out':
-      return closeCodes.signedOut
-    default:
-      return closeCodes.busy
-  }
-}

@@ -22,7 +22,7 @@ import { Pacer } from './pacer.ts'
 import { connectionOf, keepPermit, type Permit, type PermitKeeper } from './permit.ts'
 import { createRates, type Rates } from './principals.ts'
 import type { ConnectionInfo } from './relay.ts'
-import type { Session, SessionContext } from './session.ts'
+import type { Session, SessionContext } from './session-context.ts'
 import type { Member, Space } from './space.ts'
 import { encodeStep1, encodeStep2, encodeStockAwareness, encodeStockUpdate, readStockMessage } from './stock-wire.ts'
 import { doJob } from './work/work.ts'
@@ -242,7 +242,7 @@ class StockSession implements Session, Member, AwarenessMember {
         this.#offer(space, message.update, message.isAnswer ? 'carry' : 'push')
         break
       case 'awareness':
-        space.rooms.update(document, this, message.entries)
+        space.rooms.update(document, this, message.entries, (this.#permit as Permit).principal)
         break
       case 'query-awareness':
         this.awareness(space.rooms.states(document))

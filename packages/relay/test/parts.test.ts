@@ -39,7 +39,7 @@ describe('awareness', () => {
     const [ada, bob] = [member(), member()]
     rooms.enter('d', ada)
     expect(rooms.enter('d', bob)).toEqual([])
-    rooms.update('d', ada, [say(1, 1)])
+    rooms.update('d', ada, [say(1, 1)], 'anonymous')
     expect([ada.heard, bob.heard]).toEqual([['1@1{}'], ['1@1{}']])
     rooms.leave('d', ada)
     expect(bob.heard.at(-1)).toBe('1@1null')
@@ -51,9 +51,9 @@ describe('awareness', () => {
     const [ada, bob] = [member(), member()]
     rooms.enter('d', ada)
     rooms.enter('d', bob)
-    rooms.update('d', ada, [say(1, 5)])
-    rooms.update('d', bob, [say(1, 9, '{"forged":true}')])
-    rooms.update('d', ada, [say(1, 4)])
+    rooms.update('d', ada, [say(1, 5)], 'anonymous')
+    rooms.update('d', bob, [say(1, 9, '{"forged":true}')], 'anonymous')
+    rooms.update('d', ada, [say(1, 4)], 'anonymous')
     expect(rooms.states('d')).toMatchObject([{ client: 1, clock: 5, state: '{}' }])
     expect([ada.heard, bob.heard]).toEqual([
       ['1@5{}', ''],
@@ -61,12 +61,22 @@ describe('awareness', () => {
     ])
   })
 
+  test('names who is signed in, whatever the sender says, and takes nothing that is no object', () => {
+    const rooms = new AwarenessRooms(defaultRelayBounds)
+    const ada = member()
+    rooms.enter('d', ada)
+    rooms.update('d', ada, [say(1, 1, '{"$user":"eve","at":3}'), say(2, 1, 'not json'), say(3, 1, '[1]')], 'ada')
+    expect(rooms.states('d')).toMatchObject([{ client: 1, state: '{"at":3,"$user":"ada"}' }])
+    rooms.update('d', ada, [say(1, 2, '{"$user":"eve"}')], 'anonymous')
+    expect(rooms.states('d')).toMatchObject([{ client: 1, state: '{}' }])
+  })
+
   test('[P8] a session owns a bounded number of ids', () => {
     const rooms = new AwarenessRooms({ ...defaultRelayBounds, maxAwarenessStates: 2 })
     const ada = member()
     rooms.enter('d', ada)
-    rooms.update('d', ada, [say(1, 1), say(2, 1), say(3, 1)])
-    rooms.update('d', ada, [say(1, 2, 'null'), say(4, 1)])
+    rooms.update('d', ada, [say(1, 1), say(2, 1), say(3, 1)], 'anonymous')
+    rooms.update('d', ada, [say(1, 2, 'null'), say(4, 1)], 'anonymous')
     expect(rooms.states('d').map(({ client }) => client)).toEqual([2, 4])
   })
 })

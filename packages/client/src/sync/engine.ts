@@ -5,49 +5,28 @@
  * `Receiver` and `Pusher` move data between the relay and the store.
  */
 import { createListeners, fraction, type Listeners, TidemarkError, toTidemarkError } from '@tidemark/base'
-import { type Access, type Changes, type Cursor, closeCodes, type RelayMessage, type Welcome, wireVersion } from '@tidemark/protocol'
-import type { Acknowledged, LocalStore } from '@tidemark/store'
-import type { Platform } from '../platform.ts'
+import {
+  type Access,
+  type Changes,
+  type Cursor,
+  closeCodes,
+  type Feature,
+  knownFeatures,
+  type RelayMessage,
+  type Welcome,
+  wireVersion,
+} from '@tidemark/protocol'
 import type { SyncPhase } from '../status.ts'
-import type { StoredDocuments } from '../stored.ts'
+import { agreement, chosenScope, creditBytes } from './agreement.ts'
 import { Connection, type ConnectionHandlers } from './connection.ts'
+import type { EngineEvent, EngineOptions } from './engine-options.ts'
+import { eraseDocuments } from './erase.ts'
+import { Fetcher } from './fetcher.ts'
 import { backoffLimits, initialState, phaseOf, type SyncEffect, type SyncEvent, type SyncState, step } from './machine.ts'
 import { Pusher } from './pusher.ts'
 import { Receiver } from './receiver.ts'
 import { Renewal } from './renewal.ts'
-import { cursorJson, incarnationsJson, type ReplicaState, readReplicaState, welcomed } from './replica.ts'
-
-/** Bytes of changes that may be on their way to this replica. */
-export const creditBytes = 4 << 20
-
-export interface RelayOptions {
-  /** `ws://` or `wss://`, host and port; the protocol's own path is added. */
-  readonly url: string
-  /** Gives the sign-in token; asked before each connection. */
-  readonly token?: () => string | Promise<string>
-}
-
-export interface EngineOptions {
-  readonly platform: Platform
-  readonly store: LocalStore
-  readonly space: string
-  readonly relay: RelayOptions
-  readonly paused: boolean
-  readonly build: string
-  readonly replica: string
-  readonly nextKey: () => { readonly writer: string; readonly n: number }
-}
-
-/** What the engine tells the rest of the tab. */
-export type EngineEvent =
-  | { readonly type: 'state' }
-  | { readonly type: 'stored'; readonly stored: StoredDocuments }
-  | { readonly type: 'retried'; readonly names: readonly string[] }
-  | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[]; readonly names: readonly string[] }
-  | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
-  | { readonly type: 'failed'; readonly error: TidemarkError }
-  /** Time to look for what nobody told of. */
-  | { readonly type: 'beat' }
+import { cursorJson, incarnationsJson, type ReplicaState, readReplicaState, scoped, welcomed } from './replica.ts'
 
 /** The values that the engine keeps under the store's `state`. */
 const incarnationsKey = 'incarnations'
@@ -61,6 +40,9 @@ export class SyncEngine {
   #connection: Connection | null = null
   #receiver: Receiver | null = null
   #pusher: Pusher | null = null
+  #fetcher: Fetcher | null = null
+  /** What this connection's relay offers beyond version 1's first build. */
+  #offers: ReadonlySet<Feature> = new Set()
   #head = 0
   #isWelcoming = false
   #clockOffsetMs: number | null = null
@@ -114,6 +96,13 @@ export class SyncEngine {
   /** Something is pending, perhaps. */
   wake(): void {
     this.#pusher?.wake()
+    this.#fetcher?.wake()
+  }
+
+  /** Gets a document from the relay; false when it has none. @throws {TidemarkError} `relay/unreachable` without a connection, or what the relay says. */
+  async fetch(name: string): Promise<boolean> {
+    if (this.#fetcher === null) throw new TidemarkError('relay/unreachable', `${name} is not on this device, and there is no connection`)
+    return this.#fetcher.fetch(name)
   }
 
   /** Connects at once and forgets refusals, so that what was refused is tried again; rejects when the store does not. */
@@ -189,12 +178,15 @@ export class SyncEngine {
 
   #forget(): void {
     this.#connection = null
-    this.#ended = Promise.all([this.#ended, this.#receiver?.settled, this.#pusher?.settled])
+    this.#ended = Promise.all([this.#ended, this.#receiver?.settled, this.#pusher?.settled, this.#fetcher?.settled])
     this.#receiver?.close()
     this.#pusher?.close()
+    this.#fetcher?.close()
     this.#early = []
     this.#receiver = null
     this.#pusher = null
+    this.#fetcher = null
+    this.#offers = new Set()
     this.#cancelStable()
     this.#renewal?.close()
     this.#renewal = null
@@ -207,9 +199,11 @@ export class SyncEngine {
       // A late commit of the connection before would move what is read here.
       await this.#ended
       const token = await this.#token()
-      const { cursor, incarnations } = await this.#replicaState()
+      const { cursor, incarnations } = scoped(await this.#replicaState(), this.#scope)
       if (this.#connection !== connection) return
-      connection.send([{ type: 'hello', version: wireVersion, space, token, replica, build, cursor, incarnations, credit: creditBytes }])
+      // Nothing is sent before the relay knows which documents are wanted.
+      const credit = this.#options.isChosen ? 0 : creditBytes
+      connection.send([{ type: 'hello', version: wireVersion, space, token, replica, build, cursor, incarnations, credit }])
     } catch (error) {
       if (this.#connection === connection) this.#failed(toTidemarkError(error, 'store/failed'))
     }
@@ -236,6 +230,25 @@ export class SyncEngine {
         if (this.#state.connection !== 'greeting' || this.#isWelcoming) throw new TidemarkError('protocol/malformed', 'a second welcome')
         this.#isWelcoming = true
         return void this.#welcome(message, connection)
+      case 'features':
+        this.#offers = knownFeatures(message.features)
+        return
+      case 'stale':
+        return this.#receiver?.stale(
+          message.numbers.map((number) => connection.nameOf(number)),
+          message.seq,
+        )
+      case 'state':
+        return this.#fetcher?.state(message)
+      case 'lacking':
+        return this.#fetcher?.carry(message.document)
+      case 'slow':
+        return this.#pusher?.hold(message.holdMs)
+      case 'purged':
+        for (const name of message.documents) this.#fetcher?.purged(name)
+        return this.#receiver?.purged(message.documents)
+      case 'awareness':
+        return
       case 'changes': {
         if (this.#receiver === null) return void this.#early.push(message)
         const named = message.changes.map(({ number, update }) => ({ name: connection.nameOf(number), bytes: update }))
@@ -244,7 +257,9 @@ export class SyncEngine {
       case 'ack':
         return this.#pusher?.ack(message)
       case 'refuse':
-        return this.#pusher?.refuse(message)
+        if (message.n === 0) this.#fetcher?.refused(message)
+        else this.#pusher?.refuse(message)
+        return
       case 'access':
         this.#signedIn(message)
         this.#receiver?.regrant(message.grants)
@@ -264,7 +279,10 @@ export class SyncEngine {
     this.#early = []
     try {
       const before = await this.#replicaState()
-      const { state, carryAfter } = welcomed(before, welcome)
+      const { state, carryAfter } = welcomed(before, welcome, this.#scope)
+      if (this.#options.isChosen && !this.#offers.has('scope')) {
+        throw new TidemarkError('protocol/version', 'the relay is too old to send chosen documents only')
+      }
       const lost = carryAfter === null ? [] : await store.changedAfter(carryAfter)
       await store.commit({
         ...(state === before ? {} : { cursor: { follows: cursorJson(before.cursor), next: cursorJson(state.cursor) } }),
@@ -273,15 +291,22 @@ export class SyncEngine {
       })
       // What the relay lost counts as pending from now on.
       this.events.emit({ type: 'beat' })
+      const chosen = this.#options.isChosen ? await store.changedAfter(-1) : null
       if (this.#connection !== connection) return
-      this.#start(state.cursor as Cursor, welcome, connection)
+      const agreed = agreement(this.#offers, state.cursor as Cursor, chosen)
+      if (agreed.length > 0) connection.send(agreed)
+      this.#start(state.cursor as Cursor, welcome, connection, chosen)
       for (const changes of this.#early.splice(0)) this.#receive(changes)
     } catch (error) {
       if (this.#connection === connection) this.#failed(toTidemarkError(error, 'store/failed'))
     }
   }
 
-  #start(cursor: Cursor, welcome: Welcome, connection: Connection): void {
+  get #scope(): string {
+    return this.#options.isChosen ? chosenScope : ''
+  }
+
+  #start(cursor: Cursor, welcome: Welcome, connection: Connection, chosen: readonly string[] | null): void {
     const { store, platform, nextKey } = this.#options
     const failed = (error: TidemarkError): void => {
       if (this.#connection === connection) this.#failed(error)
@@ -294,14 +319,36 @@ export class SyncEngine {
       acknowledged: (items, names) => this.events.emit({ type: 'acknowledged', items, names }),
       refused: (name, error) => this.events.emit({ type: 'refused', name, error }),
       failed,
+      sending: (names) => this.#fetcher?.follow(names),
     })
     this.#pusher = pusher
+    this.#fetcher = !this.#offers.has('state')
+      ? null
+      : new Fetcher({
+          store,
+          nextKey,
+          followed: chosen,
+          send: (messages) => connection.send(messages),
+          stored: (stored) => this.events.emit({ type: 'stored', stored }),
+          carries: () => {
+            this.events.emit({ type: 'beat' })
+            pusher.wake()
+          },
+          failed,
+        })
     this.#receiver = new Receiver(cursor, {
       store,
       clock: platform.clock,
       nextKey,
       isEcho: (change) => pusher.isEcho(change),
       stored: (stored) => this.events.emit({ type: 'stored', stored }),
+      erase: async (names) => {
+        const error = new TidemarkError('relay/purged', 'it was erased at the relay')
+        const erased = await eraseDocuments(store, platform.clock, names)
+        this.events.emit({ type: 'erased', rows: erased.rows })
+        for (const name of erased.names) this.events.emit({ type: 'refused', name, error })
+      },
+      behind: (names) => this.#fetcher?.announced(names),
       moved: (next, bytes) => {
         if (bytes > 0) connection.send([{ type: 'credit', bytes }])
         if (this.#connection === connection) this.#caughtUp(next)
@@ -315,9 +362,12 @@ export class SyncEngine {
     })
     this.#signedIn(welcome)
     this.dispatch({ type: 'welcomed' })
-    this.#cancelStable = platform.clock.schedule(backoffLimits.stableMs, () => this.dispatch({ type: 'stable' }))
+    this.#cancelStable = platform.clock.schedule(backoffLimits.stableMs, () => {
+      this.dispatch({ type: 'stable' })
+      if (this.#offers.has('audit')) this.#fetcher?.auditAny(platform.random)
+    })
     this.#caughtUp(cursor)
-    pusher.wake()
+    this.wake()
   }
 
   #signedIn({ access, expiresAtMs }: Pick<Welcome, 'access' | 'expiresAtMs'>): void {

@@ -6,7 +6,7 @@
  * meanwhile goes with the next, so a busy relay gets fewer and larger pushes.
  */
 import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
-import type { Ack, ClientMessage, Refuse, RelayLimits } from '@tidemark/protocol'
+import { type Ack, type ClientMessage, type Refuse, type RelayLimits, wireLimits } from '@tidemark/protocol'
 import type { Acknowledged, DocPatch, LocalStore, PendingDocument, StoredDocument } from '@tidemark/store'
 import { mergeGrouped, stateAsV1 } from '@tidemark/updates'
 import { withoutDamage } from '../damage.ts'
@@ -31,6 +31,8 @@ export interface PusherOptions {
   readonly acknowledged: (items: readonly Acknowledged[], names: readonly string[]) => void
   readonly refused: (name: string, error: TidemarkError) => void
   readonly failed: (error: TidemarkError) => void
+  /** These documents are about to be sent. */
+  readonly sending: (names: readonly string[]) => void
 }
 
 const documentsAtOnce = 64
@@ -47,6 +49,7 @@ export class Pusher {
   readonly #echoes: { readonly name: string; readonly update: Uint8Array }[] = []
   #n = 0
   #echoBytes = 0
+  #cancelHold: (() => void) | null = null
   #isRunning = false
   #isAskedAgain = false
   #isClosed = false
@@ -66,6 +69,16 @@ export class Pusher {
   wake(): void {
     this.#isAskedAgain = true
     void this.#run()
+  }
+
+  /** The relay asks to be left alone for so long; what is written meanwhile goes in fewer, larger pushes. */
+  hold(holdMs: number): void {
+    this.#cancelHold?.()
+    const cancel = this.#options.clock.schedule(Math.min(holdMs, wireLimits.maxHoldMs), () => {
+      this.#cancelHold = null
+      this.wake()
+    })
+    this.#cancelHold = cancel
   }
 
   /** What was refused may be tried again. */
@@ -124,6 +137,7 @@ export class Pusher {
   close(): void {
     this.#isClosed = true
     for (const cancel of this.#retries) cancel()
+    this.#cancelHold?.()
   }
 
   /** Stores an answer, in order; the document may be pushed again only then. */
@@ -156,7 +170,7 @@ export class Pusher {
 
   async #send(): Promise<void> {
     const room = Math.min(documentsAtOnce, this.#options.limits.maxPushesInFlight - this.#inFlight.size)
-    if (room <= 0) return
+    if (room <= 0 || this.#cancelHold !== null) return
     const { store } = this.#options
     const carrying = await store.carrying(this.#busy.size + this.#uncarried.size + room)
     const toCarry = carrying.filter((name) => !this.#busy.has(name) && !this.#uncarried.has(name)).slice(0, room)
@@ -176,7 +190,10 @@ export class Pusher {
       if (one.update.length > this.#options.limits.maxUpdateBytes) await this.#refuseHere(one, 'relay/too-large')
       else messages.push(this.#start(one))
     }
-    if (messages.length > 0 && !this.#isClosed) this.#options.send(messages)
+    if (messages.length > 0 && !this.#isClosed) {
+      this.#options.sending(next.map(({ name }) => name))
+      this.#options.send(messages)
+    }
     if (next.length === room) this.#isAskedAgain = true
   }
 

@@ -22,6 +22,10 @@ export interface NamedChange {
 interface Frame {
   readonly changes: Changes | null
   readonly grants: string | null
+  /** Documents that changed up to `seq` and were not repeated. */
+  readonly stale: { readonly names: readonly string[]; readonly seq: number } | null
+  /** Documents that were erased for good. */
+  readonly purged: readonly string[]
   readonly named: readonly NamedChange[]
   readonly frameBytes: number
 }
@@ -34,6 +38,10 @@ export interface ReceiverOptions {
   /** Whether the relay only repeats what this replica pushed. */
   readonly isEcho: (change: NamedChange) => boolean
   readonly stored: (stored: StoredDocuments) => void
+  /** Erases these documents here; what it throws is tried again. */
+  readonly erase: (names: readonly string[]) => Promise<void>
+  /** These documents are behind now. */
+  readonly behind: (names: readonly string[]) => void
   readonly moved: (cursor: Cursor, creditBytes: number) => void
   /** The cursor stands elsewhere, or the frames do not follow it: the connection is of no use any more. */
   readonly failed: (error: TidemarkError) => void
@@ -62,14 +70,28 @@ export class Receiver {
   receive(changes: Changes, named: readonly NamedChange[]): void {
     if (this.#isClosed) return
     const frameBytes = named.reduce((sum, change) => sum + change.bytes.length, 0)
-    this.#frames.push({ changes, grants: null, named, frameBytes })
+    this.#frames.push({ changes, grants: null, stale: null, purged: [], named, frameBytes })
     this.#start()
   }
 
   /** What the cursor calls its grants from here on. */
   regrant(grants: string): void {
     if (this.#isClosed) return
-    this.#frames.push({ changes: null, grants, named: [], frameBytes: 0 })
+    this.#frames.push({ changes: null, grants, stale: null, purged: [], named: [], frameBytes: 0 })
+    this.#start()
+  }
+
+  /** What follows passes changes of these documents that are to be asked for. */
+  stale(names: readonly string[], seq: number): void {
+    if (this.#isClosed) return
+    this.#frames.push({ changes: null, grants: null, stale: { names, seq }, purged: [], named: [], frameBytes: 0 })
+    this.#start()
+  }
+
+  /** These were erased for good before what follows. */
+  purged(names: readonly string[]): void {
+    if (this.#isClosed) return
+    this.#frames.push({ changes: null, grants: null, stale: null, purged: names, named: [], frameBytes: 0 })
     this.#start()
   }
 
@@ -91,7 +113,7 @@ export class Receiver {
     // The frames of one turn go together; and what runs is known as running before it can end.
     await null
     try {
-      while (this.#frames.length > 0 && !this.#isClosed) await this.#store(this.#frames.slice(0, maxFramesTogether))
+      while (this.#frames.length > 0 && !this.#isClosed) await this.#storeNext()
     } catch (error) {
       const failure = toTidemarkError(error, 'store/failed')
       if (failure.code === 'protocol/malformed' || failure.code === 'store/cursor-moved' || failure.code === 'store/closed')
@@ -102,14 +124,29 @@ export class Receiver {
     }
   }
 
+  /** What came before a purge is stored before it, and what follows after it, so that nothing brings back what was erased. */
+  async #storeNext(): Promise<void> {
+    const [first] = this.#frames
+    if (first !== undefined && first.purged.length > 0) {
+      await this.#options.erase(first.purged)
+      this.#frames.shift()
+      return
+    }
+    const next = this.#frames.slice(0, maxFramesTogether)
+    const end = next.findIndex(({ purged }) => purged.length > 0)
+    await this.#store(end < 0 ? next : next.slice(0, end))
+  }
+
   async #store(frames: readonly Frame[]): Promise<void> {
     const { batch, updates, next } = this.#batch(frames)
     // A sign-in that was renewed and shows what the one before did moves nothing.
-    const isMoved = frames.some(({ changes }) => changes !== null) || !isSameCursor(next, this.#cursor)
+    const isMoved = frames.some(({ changes, stale }) => changes !== null || stale !== null) || !isSameCursor(next, this.#cursor)
     const { revisions } = isMoved ? await this.#options.store.commit(batch) : nothingStored
     this.#frames.splice(0, frames.length)
     this.#cursor = next
     if (updates.length > 0) this.#options.stored({ updates, revisions })
+    const stale = frames.flatMap((frame) => frame.stale?.names ?? [])
+    if (stale.length > 0) this.#options.behind(stale)
     this.#options.moved(
       next,
       frames.reduce((sum, frame) => sum + frame.frameBytes, 0),
@@ -120,7 +157,9 @@ export class Receiver {
     const updates: StoredUpdate[] = []
     const lastSeqs = new Map<string, number>()
     let next = this.#cursor
-    for (const { changes, grants, named } of frames) {
+    const behind = new Map<string, number>()
+    for (const { changes, grants, stale, named } of frames) {
+      for (const name of stale?.names ?? []) behind.set(name, stale?.seq ?? 0)
       if (grants !== null) next = regranted(next, grants)
       if (changes === null) continue
       next = advanced(next, changes)
@@ -132,6 +171,7 @@ export class Receiver {
       }
     }
     const docs: DocPatch[] = [...lastSeqs].map(([name, lastSeq]) => ({ name, lastSeq }))
+    for (const [name, seq] of behind) docs.push({ name, behind: seq })
     return { batch: { updates, docs, cursor: { follows: cursorJson(this.#cursor), next: cursorJson(next) } }, updates, next }
   }
 }

@@ -35,19 +35,39 @@ export const incarnationsJson = (incarnations: readonly Incarnation[]): Json => 
  * it goes on from the common seq. In a new incarnation, documents known to have changed after the common seq
  * (`carryAfter`) may be lost to the relay and are carried back.
  */
-export function welcomed(before: ReplicaState, welcome: Welcome): { readonly state: ReplicaState; readonly carryAfter: number | null } {
+export function welcomed(
+  kept: ReplicaState,
+  welcome: Welcome,
+  scope = '',
+): { readonly state: ReplicaState; readonly carryAfter: number | null } {
+  const before = scoped(kept, scope)
   const { cursor } = before
   const { grants } = welcome
   const isWhole = cursor !== null && welcome.common === reachOf(cursor)
-  if (isWhole && cursor.incarnation === welcome.incarnation && cursor.grants === grants) return { state: before, carryAfter: null }
-  const seq = cursor === null ? welcome.common : Math.min(welcome.common, cursor.seq)
+  if (isWhole && cursor.incarnation === welcome.incarnation && cursor.grants === grants)
+    return { state: before === kept ? kept : before, carryAfter: null }
+  // Who chooses documents has each of them by asking for it, and begins to follow where the log ends.
+  const beginning = scope === '' ? welcome.common : welcome.head
+  const seq = cursor === null ? beginning : Math.min(welcome.common, cursor.seq)
   const next: Cursor = isWhole
     ? { ...cursor, incarnation: welcome.incarnation, grants }
-    : { incarnation: welcome.incarnation, seq, grants, scope: '' }
+    : { incarnation: welcome.incarnation, seq, grants, scope }
   if (isWhole && cursor.incarnation === welcome.incarnation) return { state: { ...before, cursor: next }, carryAfter: null }
   const others = before.incarnations.filter((one) => one.id !== welcome.incarnation)
   const incarnations = [...others, { id: welcome.incarnation, first: welcome.first }].slice(-wireLimits.maxIncarnations)
   return { state: { cursor: next, incarnations }, carryAfter: cursor === null ? null : welcome.common }
+}
+
+/**
+ * The replica in the scope that it is to have. One of chosen documents has not read what it passed over, so for the whole space
+ * it begins anew; the other way round it stays where it is, without the listing that it was in.
+ */
+export function scoped(state: ReplicaState, scope: string): ReplicaState {
+  const { cursor } = state
+  if (cursor === null || (scope === '' && cursor.scope === '')) return state
+  if (scope === '') return { ...state, cursor: null }
+  const { catchUp, ...rest } = cursor
+  return cursor.scope === scope && catchUp === undefined ? state : { ...state, cursor: { ...rest, scope } }
 }
 
 /**

@@ -1,0 +1,52 @@
+/**
+ * Takes documents off this device that were erased for good at the relay.
+ *
+ * What the relay never acknowledged stays, since it is nowhere else: it is shown as refused with `relay/purged`, to be exported.
+ * Of everything else nothing is left but the name, so that nobody takes it again.
+ */
+import type { Clock } from '@tidemark/base'
+import { parseDocumentName } from '@tidemark/protocol'
+import type { LocalStore } from '@tidemark/store'
+import { emptyUpdate } from '@tidemark/updates'
+import type { RowAt } from '../tabs.ts'
+
+export interface Erased {
+  /** Those that were here. */
+  readonly names: readonly string[]
+  /** The rows of those of which nothing is left. */
+  readonly rows: readonly RowAt[]
+}
+
+export async function eraseDocuments(store: LocalStore, clock: Clock, purged: readonly string[]): Promise<Erased> {
+  const names = [...(await store.load(purged)).keys()]
+  const rows: RowAt[] = []
+  for (const name of names) {
+    let row = await eraseOne(store, clock, name)
+    // Another tab was compacting it.
+    while (row === 'again') row = await eraseOne(store, clock, name)
+    if (row !== null) rows.push(row)
+  }
+  return { names, rows }
+}
+
+async function eraseOne(store: LocalStore, clock: Clock, name: string): Promise<RowAt | 'again' | null> {
+  const stored = (await store.load([name])).get(name)
+  if (stored === undefined) return null
+  const { record, updates } = stored
+  const docs = [{ name, problem: 'relay/purged', carry: false }]
+  if (record.pendingSinceMs !== null) {
+    await store.commit({ docs })
+    return null
+  }
+  const replaces = updates.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.length }))
+  const parsed = parseDocumentName(name)
+  // Lists pass over what is deleted.
+  const $deleted = { user: '', at: clock.now(), reason: 'erased for good', edited: false }
+  const { snapshots } = await store.commit({
+    docs,
+    snapshots: [{ name, bytes: emptyUpdate, format: 'v1', follows: record.snapshotRevision, replaces }],
+    rows: parsed === null ? [] : [{ ...parsed, name, reflects: record.revision, value: { $deleted } }],
+  })
+  if (!snapshots.has(name)) return 'again'
+  return parsed === null ? null : { row: { ...parsed, value: { $deleted } }, revision: record.revision }
+}
