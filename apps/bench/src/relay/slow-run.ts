@@ -13,6 +13,8 @@ export interface SlowOptions {
   readonly bytes: number
   readonly documents?: number
   readonly updateBytes?: number
+  /** Told what the relay grew by, before anybody reads again. */
+  readonly tell?: (line: string) => void
 }
 
 export interface SlowReport {
@@ -28,7 +30,13 @@ export interface SlowReport {
 /** Written ahead, until the relay is as large as writing makes it. */
 const warmUpBytes = 80e6
 
-export async function slowRun({ readers, bytes, documents = 20, updateBytes = 100_000 }: SlowOptions): Promise<SlowReport> {
+export async function slowRun({
+  readers,
+  bytes,
+  documents = 20,
+  updateBytes = 100_000,
+  tell = () => undefined,
+}: SlowOptions): Promise<SlowReport> {
   const startMs = performance.now()
   const server = await startServer('tidemark')
   const url = `ws://127.0.0.1:${server.port}`
@@ -64,6 +72,7 @@ export async function slowRun({ readers, bytes, documents = 20, updateBytes = 10
     for (const { ws } of slow) ws.pause()
     await write(warmUpBytes + bytes)
     const slowBytes = mostBytes
+    tell(`${readers} readers that do not read, ${sentBytes} bytes sent: grown by ${((slowBytes - beforeBytes) / 1e6).toFixed(1)} MB`)
 
     for (const { ws } of slow) ws.resume()
     const fresh = dial(url)
