@@ -7,7 +7,6 @@
  * Invariants
  * 1. A struct at the root lies 1 deep; one within a type lies one deeper than that type; one beside another as deep as it.
  * 2. Growth is worked out apart and joined to the shape only when the update is taken.
- *
  * 3. Under a key of a map stands one value at a time; several in one struct are taken only when they are deleted, as a document
  *    that collects nothing keeps them. Yjs itself makes two different documents of anything else.
  *
