@@ -53,7 +53,7 @@ export const sourceBugs: readonly PlantedBug[] = [
   inSource(
     'a common place in the log counts for more than it is',
     ['restore', 'relay-kill', 'offline'],
-    'P6 everything settles',
+    'P2 nothing is lost',
     'client/src/sync/replica.ts',
     'carryAfter: cursor === null ? null : welcome.common',
     'carryAfter: cursor === null ? null : cursor.seq',

@@ -46,8 +46,8 @@ export const othersBugs: readonly PlantedBug[] = [
     oracle: null,
     source: {
       file: 'packages/client/src/sync/replica.ts',
-      find: 'const seq = cursor === null ? welcome.common : Math.min(welcome.common, cursor.seq)',
-      replace: 'const seq = cursor === null ? welcome.common : cursor.seq',
+      find: 'const seq = cursor === null ? beginning : Math.min(welcome.common, cursor.seq)',
+      replace: 'const seq = cursor === null ? beginning : cursor.seq',
     },
   },
 ]
