@@ -3,7 +3,6 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { readCommand } from '../src/options.ts'
 import { type RelayProcess, runRelay, startRelay } from './relay-process.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-relay-'))
@@ -17,78 +16,11 @@ afterEach(async () => {
 
 const data = join(directory, 'data')
 
-describe('the command line', () => {
-  test('serve is the default, and may be said first', () => {
-    const expected = {
-      command: 'serve',
-      port: 8787,
-      host: '127.0.0.1',
-      data: './data',
-      app: null,
-      signIn: null,
-      origins: null,
-      guard: null,
-      metrics: false,
-      hooks: null,
-      webhooks: [],
-    }
-    expect(readCommand(['--allow-anonymous'])).toEqual(expected)
-    expect(readCommand(['serve', '--allow-anonymous', '--port', '0', '--host', '::', '--data', 'd', '--serve', 'dist'])).toEqual({
-      ...expected,
-      port: 0,
-      host: '::',
-      data: 'd',
-      app: 'dist',
-    })
-    expect(readCommand(['--help'])).toEqual({ command: 'help' })
-  })
-
-  test.each([[['serve']], [['--port', 'x', '--allow-anonymous']], [['--port', '70000', '--allow-anonymous']], [['stop']], [['--unknown']]])(
-    '%j is refused in one line that says what to do',
-    (args) => {
-      const refused = (() => {
-        try {
-          return readCommand(args)
-        } catch (error) {
-          return error
-        }
-      })()
-      expect(refused).toMatchObject({ code: 'relay/config' })
-      expect((refused as Error).message).not.toContain('\n')
-    },
-  )
-})
-
 describe('the options of sign-in', () => {
   const secretFile = join(directory, 'secret')
   beforeEach(() => {
     mkdirSync(directory, { recursive: true })
     writeFileSync(secretFile, 'a secret of thirty-two bytes, at least\n')
-  })
-
-  test('are a secret by file or environment, or the address of keys', () => {
-    const secret = 'a secret of thirty-two bytes, at least'
-    const signIn = (args: string[], environment = {}) => readCommand(args, environment)
-    expect(signIn(['--jwt-secret-file', secretFile, '--jwt-issuer', 'me'])).toMatchObject({ signIn: { secret, issuer: 'me' } })
-    expect(signIn([], { TIDEMARK_JWT_SECRET: secret })).toMatchObject({ signIn: { secret } })
-    expect(signIn(['--jwks', 'https://id.example/keys', '--allow-origin', 'https://a', '--allow-origin', 'https://b'])).toMatchObject({
-      signIn: { jwksUrl: 'https://id.example/keys' },
-      origins: ['https://a', 'https://b'],
-    })
-  })
-
-  test.each([
-    [['--allow-anonymous', '--jwks', 'https://x']],
-    [['--jwks', 'https://x', '--jwt-secret-file', secretFile]],
-    [['--jwt-secret-file', '/nowhere']],
-    [['--allow-anonymous', '--guard', secretFile]],
-    [['--allow-anonymous', '--guard', '/nowhere']],
-    [['token', '--user', 'ann', '--grant', 'acme=write']],
-    [['token', '--jwt-secret-file', secretFile, '--grant', 'acme=write']],
-    [['token', '--jwt-secret-file', secretFile, '--user', 'ann', '--grant', 'acme=all']],
-    [['token', '--jwt-secret-file', secretFile, '--user', 'ann']],
-  ])('%j is refused', (args) => {
-    expect(() => readCommand(args)).toThrow(expect.objectContaining({ code: 'relay/config' }))
   })
 
   test('sign a token that the relay takes, and no other', async () => {
@@ -149,6 +81,45 @@ describe('the relay as a program', () => {
     other.close()
     expect(code).toBe(1)
     expect(stderr.trim().split('\n')).toEqual([expect.stringContaining(`cannot listen on 127.0.0.1:${port}`)])
+  })
+
+  test.each([
+    ['an unknown flag', ['--prot', '1'], '--port'],
+    ['an unknown command', ['verfy'], 'verify'],
+  ])('%s is one line that names the nearest, and exit code 1', async (_, args, near) => {
+    const { code, stderr } = await runRelay(args)
+    expect(code).toBe(1)
+    expect(stderr.trim().split('\n')).toEqual([expect.stringContaining(near)])
+  })
+
+  test('--help tells of every command, flag and variable, and --version the version', async () => {
+    const [all, serve, version] = await Promise.all([runRelay(['--help']), runRelay(['serve', '--help']), runRelay(['--version'])])
+    expect([all.code, serve.code, version.code, version.stdout]).toEqual([0, 0, 0, '0.1.0\n'])
+    for (const command of ['serve', 'list', 'inspect', 'export', 'import', 'compact', 'verify', 'purge', 'backup', 'restore', 'token'])
+      expect(all.stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
+    expect(serve.stdout).toContain('--max-connections <N>')
+    expect(serve.stdout).toContain('TIDEMARK_RELAY_MAX_CONNECTIONS')
+    expect(serve.stdout).not.toContain('--jwt-secret <')
+  })
+
+  test('--print-config tells what counts and from where, and no secret', async () => {
+    const config = join(directory, 'relay.json')
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(config, JSON.stringify({ port: 1, host: '::', limits: { maxRoots: 9 } }))
+    process.env.TIDEMARK_RELAY_JWT_SECRET = 'never to be seen in any output at all'
+    const { code, stdout } = await runRelay(['--print-config', '--config', config, '--port', '2', '--limit', 'updateRate.burst=7'])
+    delete process.env.TIDEMARK_RELAY_JWT_SECRET
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      settings: {
+        port: { value: 2, from: 'flag' },
+        host: { value: '::', from: 'file' },
+        data: { value: './data', from: 'default' },
+        jwtSecret: { value: '(redacted)', from: 'environment' },
+      },
+      limits: { maxRoots: 9, 'updateRate.burst': 7, maxPushesInFlight: 256 },
+    })
+    expect(stdout).not.toContain('never to be seen')
   })
 
   test('a second relay on the same data is told so', async () => {

@@ -96,6 +96,11 @@ export const errors = {
   ),
   'relay/limit': retry('The relay has as many connections as it takes.', 'It is tried again by itself.'),
   'relay/config': stop('The relay is not set up rightly.', 'Correct the option that the message names.'),
+  'admin/unauthorized': stop('This needs the admin secret.', 'Send it in the header Authorization, as Bearer.'),
+  'admin/not-found': stop('There is no such thing here.', 'Check the names; the list shows what there is.'),
+  'admin/method': stop('This address does something else.', 'Use a method that the message names.'),
+  'admin/invalid': stop('The request is not understood.', 'Correct what the message names.'),
+  'admin/too-large': stop('The request is larger than this takes.', 'Send less at once.'),
   'schema/no-basis': stop(
     'A critical field was set without saying what the person was shown.',
     'Set it through entity.edit(), or pass { basis: entity.shown() } taken when the form opened.',

@@ -47,6 +47,8 @@ import type { Work } from './work/work.ts'
 export interface Acceptor extends Amender {
   /** Bytes of the offers that have no outcome yet. */
   readonly openBytes: number
+  /** How many they are. */
+  readonly openCount: number
   /** Never rejects. Offers of one document are taken in the order of these calls. */
   accept(offer: Offer): Promise<Outcome>
   /** Erases a document for good, behind everything that was offered before; never rejects. */
@@ -93,6 +95,10 @@ class DocumentAcceptor implements Acceptor {
 
   get openBytes(): number {
     return this.#openBytes
+  }
+
+  get openCount(): number {
+    return this.#open.size
   }
 
   accept(offer: Offer): Promise<Outcome> {

@@ -5,6 +5,15 @@ export interface RelayLogger {
   error(fields: object, message: string): void
 }
 
+/** Adds fields to every line. */
+export function withFields(logger: RelayLogger, fields: object): RelayLogger {
+  return {
+    info: (more, message) => logger.info({ ...fields, ...more }, message),
+    warn: (more, message) => logger.warn({ ...fields, ...more }, message),
+    error: (more, message) => logger.error({ ...fields, ...more }, message),
+  }
+}
+
 const ignore = (): void => undefined
 
 /** Reports nothing. */

@@ -68,7 +68,17 @@ export interface Maintenance {
   /** In order of number; null when there is no such space. */
   documents(space: string, after: number, limit: number): Promise<readonly DocumentSummary[] | null>
   document(space: string, document: string): Promise<DocumentDetails | null>
+  /** Everything of a document, merged, V1; null when there is none, or none any more. */
+  state(space: string, document: string): Promise<Uint8Array | null>
   verify(depth: VerifyDepth): Promise<VerifyReport>
   /** Copies the database as of one commit into a new file, while it is written to; the file is there whole or not at all. */
   backup(to: string): Promise<BackupReport>
+  usage(): Promise<StorageUsage>
+}
+
+/** Bytes of the data directory's file system and of the database on it. */
+export interface StorageUsage {
+  readonly databaseBytes: number
+  readonly writeAheadBytes: number
+  readonly freeBytes: number
 }

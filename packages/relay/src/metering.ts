@@ -16,6 +16,8 @@ export interface RelayMeter {
   refused(code: ErrorCode): void
   received(bytes: number): void
   sent(bytes: number): void
+  /** A connection was refused before it was one, by this status line. */
+  turnedAway(status: string): void
   /** A hook of the app threw, or took too long. */
   hookFailed(hook: string): void
   /** An intent of an arbitrated field was answered. */
@@ -60,6 +62,9 @@ export function meteredAcceptor(acceptor: Acceptor, meter: RelayMeter): Acceptor
   return {
     get openBytes() {
       return acceptor.openBytes
+    },
+    get openCount() {
+      return acceptor.openCount
     },
     accept: async (offer) => {
       const outcome = await acceptor.accept(offer)

@@ -5,7 +5,7 @@
  * | ---------------------------------------- | ----------------------------------------------------------- |
  * | tidemark_sessions                        | connections that the relay holds                            |
  * | tidemark_open_spaces, _hot_documents     | spaces open, documents whose state is in memory             |
- * | tidemark_queued_bytes                    | updates that wait for their commit                          |
+ * | tidemark_queued_bytes, _queued_updates   | updates that wait for their commit                          |
  * | tidemark_feed_lag                        | places that the reader furthest behind is behind the head    |
  * | tidemark_slow_readers                    | readers further behind than a page                          |
  * | tidemark_disk_full                       | 1 while changes are refused because the disk is full        |
@@ -14,6 +14,12 @@
  * | tidemark_committed_bytes_total           | bytes of updates made durable                               |
  * | tidemark_updates_total, _refusals_total  | updates taken, and refused by code                          |
  * | tidemark_received_bytes_total, _sent_…   | on the sockets                                              |
+ * | tidemark_turned_away_total               | connections refused before they were one, by HTTP status    |
+ * | tidemark_build_info                      | 1, with version and build                                   |
+ * | tidemark_integrity_problems              | what the last quick check of the database found             |
+ * | tidemark_database_bytes, _write_ahead_…  | of the data directory's files                               |
+ * | tidemark_disk_free_bytes                 | of the data directory's file system                         |
+ * | tidemark_last_backup_seconds             | when the last one through the admin API ended, Unix time    |
  * | tidemark_hook_failures_total             | hooks that threw or took too long, by hook                  |
  * | tidemark_arbitrated_total                | intents of arbitrated fields answered, by verdict           |
  * | tidemark_webhooks_total                  | attempts to deliver webhook messages, and dead letters      |
@@ -21,6 +27,7 @@
  * Besides, what prom-client tells of the process: memory, processor time, the event loop's delay.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { StorageUsage } from './maintenance.ts'
 import type { RelayMeter } from './metering.ts'
 import type { RelayFigures } from './relay.ts'
 
@@ -29,7 +36,19 @@ export interface RelayMetrics {
   readonly contentType: string
   /** Shows the figures of this relay. */
   watch(figures: () => RelayFigures): void
+  /** Shows what is known of the process and its storage. */
+  watchOperation(operation: OperationFigures): void
   text(): Promise<string>
+}
+
+export interface OperationFigures {
+  readonly version: string
+  readonly build: string
+  /** Null before the first check has ended. */
+  integrityProblems(): number | null
+  /** 0 before the first one. */
+  lastBackupMs(): number
+  usage(): Promise<StorageUsage | null>
 }
 
 export function createMetrics(): RelayMetrics {
@@ -54,6 +73,12 @@ export function createMetrics(): RelayMetrics {
     name: 'tidemark_hook_failures_total',
     help: 'Hooks of the app that threw or took too long, by hook',
     labelNames: ['hook'],
+    registers,
+  })
+  const turnedAway = new Counter({
+    name: 'tidemark_turned_away_total',
+    help: 'Connections refused before they were one, by HTTP status',
+    labelNames: ['status'],
     registers,
   })
   const arbitrated = new Counter({
@@ -85,18 +110,21 @@ export function createMetrics(): RelayMetrics {
       appendFailed: () => failures.inc(),
       accepted: () => updates.inc(),
       refused: (code) => refusals.inc({ code }),
+      turnedAway: (status) => turnedAway.inc({ status: status.slice(0, 3) }),
       received: (bytes) => received.inc(bytes),
       sent: (bytes) => sent.inc(bytes),
       hookFailed: (hook) => hooks.inc({ hook }),
       webhook: (webhook, outcome) => webhooks.inc({ webhook, outcome }),
       arbitrated: (isAccepted) => arbitrated.inc({ verdict: isAccepted ? 'accepted' : 'refused' }),
     },
+    watchOperation: (operation) => watchOperation(operation, registers),
     watch: (figures) => {
       const gauges: readonly (readonly [string, string, keyof RelayFigures])[] = [
         ['sessions', 'Connections that the relay holds', 'sessions'],
         ['open_spaces', 'Spaces that are open', 'openSpaces'],
         ['hot_documents', 'Documents whose state is in memory', 'hotDocuments'],
         ['queued_bytes', 'Bytes of updates that wait for their commit', 'queuedBytes'],
+        ['queued_updates', 'Updates that wait for their commit', 'queuedUpdates'],
         ['feed_lag', 'Places that the reader furthest behind is behind the head of its space', 'feedLag'],
         ['slow_readers', 'Readers further behind than a page', 'slowReaders'],
         ['disk_full', '1 while changes are refused because the disk is full', 'diskFull'],
@@ -113,4 +141,26 @@ export function createMetrics(): RelayMetrics {
       }
     },
   }
+}
+
+function watchOperation({ version, build, integrityProblems, lastBackupMs, usage }: OperationFigures, registers: Registry[]): void {
+  new Gauge({ name: 'tidemark_build_info', help: '1, with version and build', labelNames: ['version', 'build'], registers }).set(
+    { version, build },
+    1,
+  )
+  const gauge = (name: string, help: string, figure: () => number | null | Promise<number | null>): void => {
+    new Gauge({
+      name: `tidemark_${name}`,
+      help,
+      registers,
+      async collect() {
+        this.set((await figure()) ?? Number.NaN)
+      },
+    })
+  }
+  gauge('integrity_problems', 'What the last quick check of the database found; not a number before it', integrityProblems)
+  gauge('last_backup_seconds', 'When the last backup through the admin API ended, Unix time; 0 for never', () => lastBackupMs() / 1_000)
+  gauge('database_bytes', 'Of the database file', async () => (await usage())?.databaseBytes ?? null)
+  gauge('write_ahead_bytes', 'Of the write-ahead log', async () => (await usage())?.writeAheadBytes ?? null)
+  gauge('disk_free_bytes', 'Of the file system of the data directory', async () => (await usage())?.freeBytes ?? null)
 }

@@ -2,7 +2,7 @@
  * The relay without a network: what a server, the simulator and tests connect sockets to.
  */
 import { type Clock, fraction, type Random, TidemarkError } from '@tidemark/base'
-import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandlers } from '@tidemark/protocol'
+import { closeCodes, type Socket, type SocketHandlers } from '@tidemark/protocol'
 import type { GuardFile } from '@tidemark/schema'
 import { createAcceptor } from './acceptor.ts'
 import { Arbitration } from './arbitration.ts'
@@ -14,13 +14,13 @@ import { HookRunner, type RelayHooks } from './hooks.ts'
 import { createHub } from './hub.ts'
 import { defaultRelayBounds, type RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
-import { type RelayLogger, silentLogger } from './logger.ts'
+import { type RelayLogger, silentLogger, withFields } from './logger.ts'
 import { meteredAcceptor, meteredConnection, meteredLog, type RelayMeter } from './metering.ts'
+import { createOperations, type RelayOperations } from './operations.ts'
 import { Principals } from './principals.ts'
 import { createSession } from './session.ts'
 import type { Session, SessionContext } from './session-context.ts'
 import { type Authorize, anonymous } from './sign-in.ts'
-import type { Member } from './space.ts'
 import { createStockSession, type StockTarget } from './stock-session.ts'
 import { inlineWork, type Work } from './work/work.ts'
 
@@ -48,6 +48,8 @@ export interface RelayOptions {
 export interface ConnectionInfo {
   /** The address of the other end; '' where there is none. */
   readonly address?: string
+  /** Names the connection in log lines. */
+  readonly id?: string
   /** The page that it comes from; '' for programs. */
   readonly origin?: string
   /** By the stock protocol the token stands in the address that is dialled. */
@@ -61,6 +63,8 @@ export interface RelayFigures {
   readonly hotDocuments: number
   /** Bytes of updates that wait for their commit. */
   readonly queuedBytes: number
+  /** Updates that have no outcome yet. */
+  readonly queuedUpdates: number
   /** Places that the reader furthest behind is behind the head of its space. */
   readonly feedLag: number
   /** Readers further behind than one page. */
@@ -69,7 +73,7 @@ export interface RelayFigures {
   readonly diskFull: number
 }
 
-export interface Relay {
+export interface Relay extends RelayOperations {
   readonly figures: RelayFigures
   /** Takes a connection that speaks Tidemark's protocol; the handlers are to be called with what arrives on it. */
   connect(socket: Socket, info?: ConnectionInfo): SocketHandlers
@@ -77,13 +81,6 @@ export interface Relay {
   connectStock(socket: Socket, target: StockTarget, info?: ConnectionInfo): SocketHandlers
   /** Asks again what each open sign-in is worth (of `principal` alone, when given): what was narrowed or ended takes effect at once. */
   recheck(principal?: string): void
-  /**
-   * Erases a document for good: its content, not its name, which is never used again. Devices hear of it as they read on.
-   *
-   * @param principal who says so; kept in the log.
-   * @throws {TidemarkError} `protocol/name`, or `relay/log-failed` when it may or may not have happened.
-   */
-  purge(space: string, document: string, principal: string): Promise<void>
   /** Begins to read the feed of all spaces, from where the reader of this name was before; ends with the relay. */
   readFeed(options: FeedReaderOptions): FeedReader
   /** Commits what is in flight, tells everyone when to come back, closes the log; idempotent. */
@@ -97,11 +94,12 @@ export function createRelay(options: RelayOptions): Relay {
 class LocalRelay implements Relay {
   readonly #context: SessionContext
   readonly #sessions = new Set<Session>()
-  readonly #figures: () => Pick<RelayFigures, 'openSpaces' | 'hotDocuments' | 'queuedBytes'>
+  readonly #figures: () => Pick<RelayFigures, 'openSpaces' | 'hotDocuments' | 'queuedBytes' | 'queuedUpdates'>
   readonly #meter: RelayMeter | null
   readonly #readers = new Set<LocalFeedReader>()
   readonly #readerParts: FeedReaderParts
   readonly #arbitration: Arbitration | null
+  readonly #operations: RelayOperations
   /** Whether the last append found no room. */
   #isDiskFull = false
   #closing: Promise<void> | null = null
@@ -143,10 +141,16 @@ class LocalRelay implements Relay {
     const plain = createAcceptor({ states, queue, bounds, guard, log, clock, work, arbitration, runner })
     arbitration?.start(plain)
     const acceptor = meter === undefined ? plain : meteredAcceptor(plain, meter)
+    this.#operations = createOperations({ hub, acceptor, log })
     const comeBackMs = (): number => Math.round(bounds.restartMinMs + fraction(random) * bounds.restartSpreadMs)
     const principals = new Principals(clock, bounds)
     this.#context = { hub, log, work, acceptor, clock, bounds, logger, authorize, principals, runner, comeBackMs }
-    this.#figures = () => ({ openSpaces: hub.openSpaces, hotDocuments: states.count, queuedBytes: acceptor.openBytes })
+    this.#figures = () => ({
+      openSpaces: hub.openSpaces,
+      hotDocuments: states.count,
+      queuedBytes: acceptor.openBytes,
+      queuedUpdates: acceptor.openCount,
+    })
   }
 
   get figures(): RelayFigures {
@@ -163,29 +167,27 @@ class LocalRelay implements Relay {
   }
 
   connect(socket: Socket, info: ConnectionInfo = {}): SocketHandlers {
-    return this.#take(socket, (counted, onEnd) => createSession(this.#context, counted, info, onEnd))
+    return this.#take(socket, (counted, onEnd) => createSession(this.#contextOf(info), counted, info, onEnd))
   }
 
   connectStock(socket: Socket, target: StockTarget, info: ConnectionInfo = {}): SocketHandlers {
-    return this.#take(socket, (counted, onEnd) => createStockSession(this.#context, counted, target, info, onEnd))
+    return this.#take(socket, (counted, onEnd) => createStockSession(this.#contextOf(info), counted, target, info, onEnd))
   }
 
   recheck(principal?: string): void {
     for (const session of this.#sessions) if (principal === undefined || session.principal === principal) session.recheck()
   }
 
-  async purge(name: string, document: string, principal: string): Promise<void> {
-    if (!isSpaceName(name) || !isDocumentName(document)) throw new TidemarkError('protocol/name', 'no such name can be purged')
-    const { hub, acceptor } = this.#context
-    const member: Member = { wake: () => undefined, fail: () => undefined }
-    const space = await hub.join(name, member)
-    try {
-      const outcome = await acceptor.purge({ space, document, principal, author: member })
-      if (outcome.type === 'failed') throw outcome.error
-      if (outcome.type === 'refused') throw new TidemarkError(outcome.code, outcome.detail)
-    } finally {
-      hub.leave(space, member)
-    }
+  purge(space: string, document: string, principal: string): Promise<void> {
+    return this.#operations.purge(space, document, principal)
+  }
+
+  carry(space: string, document: string, update: Uint8Array, principal: string): Promise<void> {
+    return this.#operations.carry(space, document, update, principal)
+  }
+
+  compact(space: string, document: string): Promise<void> {
+    return this.#operations.compact(space, document)
   }
 
   readFeed(options: FeedReaderOptions): FeedReader {
@@ -207,6 +209,12 @@ class LocalRelay implements Relay {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** Log lines of a connection name it. */
+  #contextOf({ id }: ConnectionInfo): SessionContext {
+    const context = this.#context
+    return id === undefined ? context : { ...context, logger: withFields(context.logger, { connection: id }) }
   }
 
   #take(socket: Socket, create: (socket: Socket, onEnd: () => void) => Session): SocketHandlers {

@@ -1,5 +1,6 @@
 /**
- * The relay on a port: HTTP for health and, if given, an app's files; WebSocket upgrades for both protocols.
+ * The relay on a port: WebSocket upgrades for both protocols, and plain HTTP (`http-front.ts`); on a second port, if asked for,
+ * what is for the inside alone.
  *
  * Invariants
  * 1. No request, upgrade or socket can end the process.
@@ -11,11 +12,15 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TidemarkError } from '@tidemark/base'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { addressGroup, clientAddress } from './client-address.ts'
+import { HttpFront, requestIdOf } from './http-front.ts'
 import { defaultRelayBounds, type RelayBounds } from './limits.ts'
 import { silentLogger } from './logger.ts'
+import type { Maintenance } from './maintenance.ts'
 import { createMetrics, type RelayMetrics } from './metrics.ts'
+import { Operation } from './operation.ts'
 import { readUpgradePath, type UpgradePath } from './paths.ts'
-import { createRelay, type Relay, type RelayOptions } from './relay.ts'
+import { type ConnectionInfo, createRelay, type Relay, type RelayOptions } from './relay.ts'
 import { createWebhooks, type WebhookOptions } from './webhooks.ts'
 import { createWorkPool } from './work/work-pool.ts'
 import { serveSocket } from './ws-socket.ts'
@@ -25,14 +30,23 @@ export interface RelayServerOptions extends RelayOptions {
   readonly port: number
   /** 127.0.0.1 unless said otherwise. */
   readonly host?: string
-  /** What `/healthz` says. */
+  /** What `/healthz` says: of the software, and which build of it. */
   readonly version?: string
+  readonly build?: string
   /** Origins of pages that may connect, like `https://app.example`; any when left out. Programs send none and may always. */
   readonly allowedOrigins?: readonly string[]
-  /** Answers `GET /metrics`: keep it from the outside by what stands in front. */
+  /** Answers `GET /metrics`: keep it from the outside by what stands in front, or by `inside`. */
   readonly metrics?: boolean
   /** Addresses that are told what changes. */
   readonly webhooks?: readonly WebhookOptions[]
+  /** Answers `/admin/v1`, where its secret is told; backups go into the directory, or are not made. */
+  readonly admin?: { readonly secret: string; readonly backupDirectory?: string }
+  /** A port of its own for `/metrics` and `/admin/v1`, which then answer nowhere else. */
+  readonly inside?: { readonly port: number; readonly host?: string }
+  /** Proxies in front, each of which adds to `X-Forwarded-For`; 0 unless said otherwise, and the header is not looked at then. */
+  readonly trustedProxies?: number
+  /** What operators ask of the log; checked quickly in the background once the relay listens. */
+  readonly maintenance?: Maintenance
   readonly maxConnections?: number
   readonly maxConnectionsPerAddress?: number
   /** Answers HTTP requests that are not the relay's own. */
@@ -43,7 +57,11 @@ export interface RelayServer {
   /** Where clients connect, like `ws://127.0.0.1:8787`. */
   readonly url: string
   readonly port: number
+  /** The port for the inside; null without one. */
+  readonly insidePort: number | null
   readonly relay: Relay
+  /** From now on `/readyz` answers 503, so that nobody new is sent here; everything else goes on. */
+  drain(): void
   /** Stops accepting, commits what is in flight, tells clients when to come back, closes the log; idempotent. */
   close(): Promise<void>
 }
@@ -70,11 +88,16 @@ class NetworkServer implements RelayServer {
   readonly relay: Relay
   url = ''
   port = 0
+  insidePort: number | null = null
   readonly #options: RelayServerOptions
   readonly #http: Server
   readonly #tidemark: WebSocketServer
   readonly #stock: WebSocketServer
   readonly #metrics: RelayMetrics | null
+  readonly #front: HttpFront
+  readonly #inside: Server | null
+  readonly #operation: Operation
+  #isDraining = false
   readonly #byAddress = new Map<string, number>()
   #connections = 0
   #closing: Promise<void> | null = null
@@ -92,28 +115,45 @@ class NetworkServer implements RelayServer {
     const shared = { noServer: true, perMessageDeflate: false, clientTracking: false } as const
     this.#tidemark = new WebSocketServer({ ...shared, maxPayload: maxFrameBytes + serverLimits.frameSlackBytes })
     this.#stock = new WebSocketServer({ ...shared, maxPayload: maxUpdateBytes * 2 + serverLimits.frameSlackBytes })
-    this.#http = createServer((request, response) => this.#request(request, response))
+    this.#operation = new Operation(options, this.relay, this.#metrics)
+    this.#front = new HttpFront({
+      ...this.#operation.identity,
+      random: options.random,
+      logger: options.logger ?? silentLogger,
+      metrics: this.#metrics,
+      admin: this.#operation.api(bounds.announced.maxUpdateBytes),
+      hasInside: options.inside !== undefined,
+      onRequest: options.onRequest ?? null,
+      state: () => ({ isAlive: this.#closing === null, isReady: this.#closing === null && !this.#isDraining && this.port !== 0 }),
+    })
+    this.#inside =
+      options.inside === undefined ? null : createServer((request, response) => this.#front.request(request, response, 'inside'))
+    this.#http = createServer((request, response) => this.#front.request(request, response, 'outside'))
     this.#http.maxConnections = (options.maxConnections ?? serverLimits.maxConnections) + serverLimits.plainConnections
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
     this.#http.on('clientError', (_, socket) => socket.destroy())
   }
 
-  listen(): Promise<void> {
-    const { port: wanted, host = '127.0.0.1' } = this.#options
-    return new Promise((resolve, reject) => {
-      const onError = (cause: Error): void => {
-        reject(new TidemarkError('relay/config', `cannot listen on ${host}:${wanted}: ${cause.message}`, { cause }))
+  async listen(): Promise<void> {
+    const { port, host = '127.0.0.1', inside } = this.#options
+    try {
+      if (this.#inside !== null && inside !== undefined) {
+        const { port: taken } = await listenOn(this.#inside, inside.port, inside.host ?? '127.0.0.1')
+        this.insidePort = taken
       }
-      this.#http.once('error', onError)
-      this.#http.listen({ port: wanted, host, backlog: serverLimits.backlog }, () => {
-        const { address, family, port } = this.#http.address() as AddressInfo
-        this.port = port
-        this.url = `ws://${family === 'IPv6' ? `[${address}]` : address}:${port}`
-        this.#http.off('error', onError)
-        this.#http.on('error', (error) => this.#options.logger?.error({ err: error }, 'the server failed'))
-        resolve()
-      })
-    })
+      const { address, family, port: taken } = await listenOn(this.#http, port, host)
+      this.port = taken
+      this.url = `ws://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
+    } catch (error) {
+      this.#inside?.close()
+      throw error
+    }
+    this.#http.on('error', (error) => this.#options.logger?.error({ err: error }, 'the server failed'))
+    this.#operation.start()
+  }
+
+  drain(): void {
+    this.#isDraining = true
   }
 
   close(): Promise<void> {
@@ -122,32 +162,11 @@ class NetworkServer implements RelayServer {
   }
 
   async #close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()))
+    const servers = [this.#http, ...(this.#inside === null ? [] : [this.#inside])]
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
     await this.relay.close()
-    this.#http.closeAllConnections()
-    await closed
-  }
-
-  #request(request: IncomingMessage, response: ServerResponse): void {
-    const { onRequest, version = '' } = this.#options
-    if (request.url === '/healthz') {
-      answer(response, this.#closing === null ? 200 : 503, { ok: this.#closing === null, version })
-    } else if (request.url === '/readyz') {
-      const isReady = this.#closing === null && this.port !== 0
-      answer(response, isReady ? 200 : 503, { ok: isReady })
-    } else if (request.url === '/metrics' && this.#metrics !== null) void this.#tellMetrics(response, this.#metrics)
-    else if (onRequest !== undefined) onRequest(request, response)
-    else answer(response, 404, { ok: false })
-  }
-
-  async #tellMetrics(response: ServerResponse, metrics: RelayMetrics): Promise<void> {
-    try {
-      const text = await metrics.text()
-      response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(text)
-    } catch (error) {
-      this.#options.logger?.error({ err: error }, 'the metrics could not be told')
-      answer(response, 500, { ok: false })
-    }
+    for (const server of servers) server.closeAllConnections()
+    await Promise.all(closed)
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -155,16 +174,19 @@ class NetworkServer implements RelayServer {
     const onError = (): void => void socket.destroy()
     socket.on('error', onError)
     const path = readUpgradePath(request.url ?? '')
-    const address = request.socket.remoteAddress ?? ''
+    const { random, trustedProxies = 0 } = this.#options
+    const id = requestIdOf(request, random)
+    const address = clientAddress(request, trustedProxies)
     const refusal = this.#refusal(path, request.headers.origin, address)
     if (path === null || refusal !== null) {
-      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+      this.#metrics?.meter.turnedAway(refusal ?? '')
+      socket.end(`HTTP/1.1 ${refusal}\r\nX-Request-Id: ${id}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
       return
     }
     const server = path.type === 'tidemark' ? this.#tidemark : this.#stock
     server.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', onError)
-      this.#take(ws, path, { address, origin: request.headers.origin ?? '' })
+      this.#take(ws, path, { id, address, origin: request.headers.origin ?? '' })
     })
   }
 
@@ -174,11 +196,11 @@ class NetworkServer implements RelayServer {
     if (path === null) return '404 Not Found'
     if (this.#closing !== null) return '503 Service Unavailable'
     if (allowedOrigins !== undefined && origin !== undefined && !allowedOrigins.includes(origin)) return '403 Forbidden'
-    const isFull = this.#connections >= maxConnections || (this.#byAddress.get(address) ?? 0) >= maxConnectionsPerAddress
+    const isFull = this.#connections >= maxConnections || (this.#byAddress.get(addressGroup(address)) ?? 0) >= maxConnectionsPerAddress
     return isFull ? '503 Service Unavailable' : null
   }
 
-  #take(ws: WebSocket, path: UpgradePath, info: { readonly address: string; readonly origin: string }): void {
+  #take(ws: WebSocket, path: UpgradePath, info: ConnectionInfo & { readonly address: string }): void {
     const { clock, logger = silentLogger } = this.#options
     const { address } = info
     this.#count(address, 1)
@@ -200,9 +222,10 @@ class NetworkServer implements RelayServer {
 
   #count(address: string, change: 1 | -1): void {
     this.#connections += change
-    const count = (this.#byAddress.get(address) ?? 0) + change
-    if (count > 0) this.#byAddress.set(address, count)
-    else this.#byAddress.delete(address)
+    const group = addressGroup(address)
+    const count = (this.#byAddress.get(group) ?? 0) + change
+    if (count > 0) this.#byAddress.set(group, count)
+    else this.#byAddress.delete(group)
   }
 }
 
@@ -219,7 +242,15 @@ function definedOf({ allowedOrigins, maxConnections, maxConnectionsPerAddress }:
   }
 }
 
-function answer(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-  response.end(JSON.stringify(body))
+function listenOn(server: Server, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: Error): void => {
+      reject(new TidemarkError('relay/config', `cannot listen on ${host}:${port}: ${cause.message}`, { cause }))
+    }
+    server.once('error', onError)
+    server.listen({ port, host, backlog: serverLimits.backlog }, () => {
+      server.off('error', onError)
+      resolve(server.address() as AddressInfo)
+    })
+  })
 }

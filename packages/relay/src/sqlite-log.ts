@@ -9,12 +9,14 @@
  *    more than that transaction.
  * 2. A worker that dies fails everything asked of it, now and later.
  */
+import { stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Random, randomId, TidemarkError } from '@tidemark/base'
+import { type Random, randomId, TidemarkError, toTidemarkError } from '@tidemark/base'
 import type { ChangedDocumentsPage, ChangesPage, LoadedDocument, Log, LogEntry, Place, ReadLimits, SpaceHistory } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
-import type { Maintenance } from './maintenance.ts'
+import type { Maintenance, StorageUsage } from './maintenance.ts'
 import type { KeepMethods, ReadMethods, WorkerStart, WriteMethods } from './sqlite-calls.ts'
+import { databaseFile } from './sqlite-database.ts'
 import { tombstonesFile } from './tombstones.ts'
 import { startWorker, type WorkerClient } from './worker-client.ts'
 
@@ -79,8 +81,25 @@ function createMaintenance(start: Omit<WorkerStart, 'role'>): Maintenance {
     spaces: () => ask((keeper) => keeper.call('spaces')),
     documents: (space, after, limit) => ask((keeper) => keeper.call('documents', space, after, limit)),
     document: (space, document) => ask((keeper) => keeper.call('document', space, document)),
+    state: (space, document) => ask((keeper) => keeper.call('state', space, document)),
     verify: (depth) => ask((keeper) => keeper.call('verify', depth)),
     backup: (to) => ask((keeper) => keeper.call('backup', to)),
+    usage: () => usageOf(start.directory),
+  }
+}
+
+async function usageOf(directory: string): Promise<StorageUsage> {
+  const path = join(directory, databaseFile)
+  const sizeOf = (file: string): Promise<number> =>
+    stat(file).then(
+      ({ size }) => size,
+      () => 0,
+    )
+  try {
+    const { bavail, bsize } = await statfs(directory)
+    return { databaseBytes: await sizeOf(path), writeAheadBytes: await sizeOf(`${path}-wal`), freeBytes: bavail * bsize }
+  } catch (error) {
+    throw toTidemarkError(error, 'relay/log-failed')
   }
 }
 

@@ -55,7 +55,7 @@ describe('the relay on a port', () => {
   test('says that it is well, and 404 to what it does not know', async () => {
     const { port } = await start()
     const health = await fetch(`http://127.0.0.1:${port}/healthz`)
-    expect([health.status, await health.json()]).toEqual([200, { ok: true, version: '1.2.3' }])
+    expect([health.status, await health.json()]).toEqual([200, { ok: true, version: '1.2.3', build: '' }])
     expect((await fetch(`http://127.0.0.1:${port}/else`)).status).toBe(404)
   })
 
