@@ -9,14 +9,13 @@
  *    more than that transaction.
  * 2. A worker that dies fails everything asked of it, now and later.
  */
-import { stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Random, randomId, TidemarkError, toTidemarkError } from '@tidemark/base'
+import { type Random, randomId, TidemarkError } from '@tidemark/base'
 import type { ChangedDocumentsPage, ChangesPage, LoadedDocument, Log, LogEntry, Place, ReadLimits, SpaceHistory } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
-import type { Maintenance, StorageUsage } from './maintenance.ts'
-import type { KeepMethods, ReadMethods, WorkerStart, WriteMethods } from './sqlite-calls.ts'
-import { databaseFile } from './sqlite-database.ts'
+import type { Maintenance } from './maintenance.ts'
+import type { ReadMethods, WriteMethods } from './sqlite-calls.ts'
+import { Keepers } from './sqlite-keepers.ts'
 import { tombstonesFile } from './tombstones.ts'
 import { startWorker, type WorkerClient } from './worker-client.ts'
 
@@ -57,59 +56,17 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLo
   try {
     for (const space of await writer.call('withTombstones')) await writer.call('entomb', space, randomId(options.random))
     const reader = await startWorker<ReadMethods>({ ...start, role: 'read' }, onDeath)
-    return new TwoWorkerLog(writer, reader, createMaintenance(start), options)
+    return new TwoWorkerLog(writer, reader, new Keepers(start), options)
   } catch (error) {
     await writer.close()
     throw error
   }
 }
 
-/** Each question has a worker of its own, so that a long one delays neither the log nor the others; a few at a time. */
-function createMaintenance(start: Omit<WorkerStart, 'role'>): Maintenance {
-  let running = 0
-  const ask = async <T>(run: (keeper: WorkerClient<KeepMethods>) => Promise<T>): Promise<T> => {
-    if (running >= maxKeepers) throw new TidemarkError('relay/busy', `${running} questions of operators are being worked on`)
-    running++
-    try {
-      const keeper = await startWorker<KeepMethods>({ ...start, role: 'keep' })
-      return await run(keeper).finally(() => keeper.close())
-    } finally {
-      running--
-    }
-  }
-  return {
-    spaces: () => ask((keeper) => keeper.call('spaces')),
-    documents: (space, after, limit) => ask((keeper) => keeper.call('documents', space, after, limit)),
-    document: (space, document) => ask((keeper) => keeper.call('document', space, document)),
-    state: (space, document) => ask((keeper) => keeper.call('state', space, document)),
-    verify: (depth) => ask((keeper) => keeper.call('verify', depth)),
-    backup: (to) => ask((keeper) => keeper.call('backup', to)),
-    usage: () => usageOf(start.directory),
-  }
-}
-
-async function usageOf(directory: string): Promise<StorageUsage> {
-  const path = join(directory, databaseFile)
-  const sizeOf = (file: string): Promise<number> =>
-    stat(file).then(
-      ({ size }) => size,
-      () => 0,
-    )
-  try {
-    const { bavail, bsize } = await statfs(directory)
-    return { databaseBytes: await sizeOf(path), writeAheadBytes: await sizeOf(`${path}-wal`), freeBytes: bavail * bsize }
-  } catch (error) {
-    throw toTidemarkError(error, 'relay/log-failed')
-  }
-}
-
-/** Questions of operators at a time. */
-const maxKeepers = 4
-
 const isFull = (error: unknown): boolean => error instanceof TidemarkError && error.code === 'relay/disk-full'
 
 class TwoWorkerLog implements SqliteLog {
-  readonly maintenance: Maintenance
+  readonly maintenance: Keepers
   readonly #writer: WorkerClient<WriteMethods>
   readonly #reader: WorkerClient<ReadMethods>
   readonly #options: SqliteLogOptions
@@ -120,7 +77,7 @@ class TwoWorkerLog implements SqliteLog {
   #compacting: Promise<void> | null = null
   #closing: Promise<void> | null = null
 
-  constructor(writer: WorkerClient<WriteMethods>, reader: WorkerClient<ReadMethods>, maintenance: Maintenance, options: SqliteLogOptions) {
+  constructor(writer: WorkerClient<WriteMethods>, reader: WorkerClient<ReadMethods>, maintenance: Keepers, options: SqliteLogOptions) {
     this.maintenance = maintenance
     this.#writer = writer
     this.#reader = reader
@@ -187,6 +144,7 @@ class TwoWorkerLog implements SqliteLog {
   async #close(): Promise<void> {
     this.#due.clear()
     await this.#compacting
+    await this.maintenance.close()
     // The writer last: the connection that is left then folds the write-ahead log into the database.
     await this.#reader.close()
     await this.#writer.close()

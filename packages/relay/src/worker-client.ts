@@ -15,6 +15,8 @@ export interface WorkerClient<M extends Record<keyof M, Method>> {
   call<K extends keyof M & string>(method: K, ...values: Parameter<M, K>): Promise<Result<M, K>>
   /** Lets the worker finish, and waits until it has ended. */
   close(): Promise<void>
+  /** Ends the worker at once; what was asked of it fails. */
+  kill(): Promise<void>
 }
 
 /** @throws {TidemarkError} what the worker says when it cannot start. */
@@ -62,6 +64,12 @@ class Client<M extends Record<keyof M, Method>> implements WorkerClient<M> {
       this.#failure = new TidemarkError('relay/log-failed', 'the log is closed')
       await closed
     }
+    await this.#exited
+  }
+
+  async kill(): Promise<void> {
+    this.#failure ??= new TidemarkError('relay/log-failed', 'the log is closed')
+    await this.#worker.terminate()
     await this.#exited
   }
 

@@ -1,0 +1,136 @@
+/**
+ * A stranger with nothing but the README: deploys with a secret, connects two clients, looks at the metrics, backs up, loses the
+ * data directory, restores, and the clients carry on.
+ *
+ * The commands are those of the README's section on the relay, word for word but for the port.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { defineEntity, memoryStore, openSpace, richText, type Space, text } from '@tidemark/client'
+import { afterEach, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '../../..')
+const home = mkdtempSync(join(tmpdir(), 'tidemark-stranger-'))
+const spaces: Space[] = []
+let relay: ChildProcess | null = null
+
+afterEach(async () => {
+  for (const space of spaces.splice(0)) await space.close()
+  relay?.kill('SIGTERM')
+  rmSync(home, { recursive: true, force: true })
+})
+
+/** The commands of the README's section, in order; what the shell does with them is `run`'s and `start`'s. */
+function commands(port: number): string[] {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const section = readme.slice(readme.indexOf('## The relay'), readme.indexOf('## Promises'))
+  const lines = [...section.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap((match) => (match[1] as string).trim().split('\n'))
+  // npm runs its scripts where the workspace is; the stranger's files stand elsewhere.
+  return lines.map((line) =>
+    line.replaceAll('./', `${home}/`).replace('> jwt-secret', `> ${home}/jwt-secret`).replaceAll('8787', String(port)),
+  )
+}
+
+const run = (line: string): string =>
+  execFileSync('sh', ['-c', line], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
+
+async function start(line: string): Promise<string> {
+  const child = spawn('sh', ['-c', `exec ${line}`], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  relay = child
+  const [said] = await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line')
+  return (JSON.parse(said as string) as { url: string }).url
+}
+
+async function stop(): Promise<void> {
+  const child = relay as ChildProcess
+  const gone = once(child, 'exit')
+  child.kill('SIGTERM')
+  await gone
+  relay = null
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+const Note = defineEntity('note', { version: 1, fields: { title: text(), body: richText() } })
+
+async function connect(url: string, user: string, token: string): Promise<Space> {
+  const space = await openSpace({
+    name: 'acme',
+    user: { id: user },
+    entities: [Note],
+    store: memoryStore(),
+    relay: { url, token: async () => token },
+  })
+  spaces.push(space)
+  return space
+}
+
+function until(live: { get(): unknown; subscribe(run: () => void): () => void }, isTrue: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    let stopListening: (() => void) | null = null
+    const look = (): void => {
+      if (!isTrue()) return
+      stopListening?.()
+      resolve()
+    }
+    stopListening = live.subscribe(look)
+    look()
+  })
+}
+
+/** The note, once the space has heard of it. */
+async function noteIn(space: Space, id: string) {
+  const notes = space.query(Note, {})
+  await until(notes, () => notes.rows.some((row) => row.id === id))
+  return space.open(Note, id)
+}
+
+test('from the README alone: deploy with a secret, two clients, metrics, backup, loss, restore, and the clients carry on', async () => {
+  const port = await freePort()
+  const [makeSecret = '', serve = '', token = '', backup = '', restore = ''] = commands(port)
+  run(makeSecret)
+  const url = await start(serve)
+  expect(url).toBe(`ws://127.0.0.1:${port}`)
+  const [ann, bob] = await Promise.all(['ann', 'bob'].map((user) => connect(url, user, run(token.replace('--user ann', `--user ${user}`)))))
+  const note = await (ann as Space).create(Note, {})
+  const write = note.write(() => note.shared.title.insert(0, 'before the backup'))
+  await write.confirmed
+  const read = await noteIn(bob as Space, note.id)
+  await until(read, () => read.shared.title.toString() === 'before the backup')
+
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  expect(metrics).toMatch(/^tidemark_sessions 2$/m)
+  expect(metrics).toMatch(/^tidemark_updates_total [1-9]/m)
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
+
+  run(backup)
+  await note.write(() => note.shared.title.insert(0, 'and after: ')).confirmed
+  await stop()
+  rmSync(join(home, 'data'), { recursive: true })
+  // What is written while there is no relay waits.
+  const offline = read.write(() => read.shared.title.insert(read.shared.title.length, ', and without a relay'))
+  run(restore)
+  expect(existsSync(join(home, 'data/relay.sqlite'))).toBe(true)
+  await start(serve)
+  for (const space of [ann, bob]) space?.sync.retryNow()
+  await offline.confirmed
+  const expected = 'and after: before the backup, and without a relay'
+  await until(note, () => note.shared.title.toString() === expected)
+  expect(read.shared.title.toString()).toBe(expected)
+
+  // A newcomer, who has nothing of it, gets all of it from the relay: the others have handed on what the backup lacked.
+  const cal = await connect(url, 'cal', run(token.replace('--user ann', '--user cal')))
+  const seen = await noteIn(cal, note.id)
+  await until(seen, () => seen.shared.title.toString() === expected)
+})
