@@ -18,10 +18,17 @@ const root = join(import.meta.dirname, '../../..')
 const home = mkdtempSync(join(tmpdir(), 'tidemark-stranger-'))
 const spaces: Space[] = []
 let relay: ChildProcess | null = null
+let pid = 0
+/** How far the stranger is, for the case that it ends there. */
+let stage = ''
 
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') {
+    const statuses = spaces.map((space) => JSON.stringify(space.status.get()))
+    process.stderr.write(`it ended ${stage}\n${statuses.join('\n')}\n`)
+  }
   for (const space of spaces.splice(0)) await space.close()
-  relay?.kill('SIGTERM')
+  if (relay !== null) await stop()
   rmSync(home, { recursive: true, force: true })
 })
 
@@ -42,14 +49,18 @@ const run = (line: string): string =>
 async function start(line: string): Promise<string> {
   const child = spawn('sh', ['-c', `exec ${line}`], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   relay = child
-  const [said] = await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line')
-  return (JSON.parse(said as string) as { url: string }).url
+  const [said] = await Promise.race([once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line'), once(child, 'exit')])
+  if (typeof said !== 'string') throw new Error(`the relay ended with ${said}`)
+  const started = JSON.parse(said) as { url: string; pid: number }
+  pid = started.pid
+  return started.url
 }
 
 async function stop(): Promise<void> {
   const child = relay as ChildProcess
   const gone = once(child, 'exit')
-  child.kill('SIGTERM')
+  // The relay itself: npm, which started it, ends with it.
+  process.kill(pid, 'SIGTERM')
   await gone
   relay = null
 }
@@ -100,12 +111,15 @@ test('from the README alone: deploy with a secret, two clients, metrics, backup,
   const port = await freePort()
   const [makeSecret = '', serve = '', token = '', backup = '', restore = ''] = commands(port)
   run(makeSecret)
+  stage = 'deploying'
   const url = await start(serve)
   expect(url).toBe(`ws://127.0.0.1:${port}`)
   const [ann, bob] = await Promise.all(['ann', 'bob'].map((user) => connect(url, user, run(token.replace('--user ann', `--user ${user}`)))))
+  stage = 'connecting'
   const note = await (ann as Space).create(Note, {})
   const write = note.write(() => note.shared.title.insert(0, 'before the backup'))
   await write.confirmed
+  stage = 'reading'
   const read = await noteIn(bob as Space, note.id)
   await until(read, () => read.shared.title.toString() === 'before the backup')
 
@@ -114,22 +128,27 @@ test('from the README alone: deploy with a secret, two clients, metrics, backup,
   expect(metrics).toMatch(/^tidemark_updates_total [1-9]/m)
   expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
 
+  stage = 'backing up'
   run(backup)
   await note.write(() => note.shared.title.insert(0, 'and after: ')).confirmed
+  stage = 'losing the data'
   await stop()
   rmSync(join(home, 'data'), { recursive: true })
   // What is written while there is no relay waits.
   const offline = read.write(() => read.shared.title.insert(read.shared.title.length, ', and without a relay'))
+  stage = 'restoring'
   run(restore)
   expect(existsSync(join(home, 'data/relay.sqlite'))).toBe(true)
   await start(serve)
   for (const space of [ann, bob]) space?.sync.retryNow()
+  stage = 'carrying on'
   await offline.confirmed
   const expected = 'and after: before the backup, and without a relay'
   await until(note, () => note.shared.title.toString() === expected)
   expect(read.shared.title.toString()).toBe(expected)
 
   // A newcomer, who has nothing of it, gets all of it from the relay: the others have handed on what the backup lacked.
+  stage = 'joining'
   const cal = await connect(url, 'cal', run(token.replace('--user ann', '--user cal')))
   const seen = await noteIn(cal, note.id)
   await until(seen, () => seen.shared.title.toString() === expected)
