@@ -25,7 +25,7 @@ import {
 } from '@tidemark/schema'
 import { insertAfter } from '@tidemark/updates'
 import type { HotDocument } from './document-states.ts'
-import { type WaitingIntent, waitingIntents } from './guard.ts'
+import { intentWaiting, type WaitingIntent, waitingIntents } from './guard.ts'
 import type { HookRunner } from './hooks.ts'
 import type { Hub } from './hub.ts'
 import type { RelayBounds } from './limits.ts'
@@ -168,8 +168,9 @@ export class Arbitration {
     const intent = intentOf(waiting.proposal, waiting.heads)
     const verdict = checked(await runner.ask('arbitrate', () => ask({ ...intent, space: space.name, document })))
     const outcome = await amender.amend(space, document, this.#amending(space), (hot) => {
-      // It may have been replaced, or answered by what somebody carried, while the hook was thinking.
-      const now = waitingIn(hot).find((one) => one.proposal.key === intent.id)
+      // It may have been replaced, or answered by what somebody carried, while the hook was thinking. Where one with an earlier
+      // stamp came meanwhile, the verdict holds all the same: the hook may have acted on it.
+      const now = hot.guard === null || hot.isPurged ? undefined : intentWaiting(hot.guard, intent.id)
       if (now === undefined) return null
       if (!this.#mayWrite(space, hot)) this.#clients.delete(space)
       return this.#answer(space, hot, now, verdict)

@@ -235,3 +235,12 @@ export function waitingIntents({ heads: fields }: GuardIndex): readonly WaitingI
     return proposal === undefined ? [] : [{ proposal, heads }]
   })
 }
+
+/** The intent of this identity, where it still waits; also one that another has come before meanwhile. */
+export function intentWaiting({ heads: fields }: GuardIndex, key: string): WaitingIntent | undefined {
+  for (const own of fields.values()) {
+    const proposal = own.get(key)
+    if (proposal?.k === 'propose') return { proposal, heads: [...own.values()] }
+  }
+  return undefined
+}
