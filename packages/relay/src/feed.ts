@@ -242,7 +242,7 @@ class SessionFeed implements Feed {
   #sendEntry(entry: RingEntry): void {
     const isOwn = entry.author === this.#options.author
     const seen = this.#chosenOf(entry.seen(this.#sent.view, this.#sent.visible))
-    this.#tellPurged(seen.purged)
+    if (seen.purged.length > 0) this.#tellPurged(seen.purged)
     this.#position = { mode: 'live', seq: entry.seq }
     if (isOwn || seen.changes.length === 0) {
       // One's own commit is told of at once: with it the cursor moves past what one holds already.
@@ -358,8 +358,8 @@ class SessionFeed implements Feed {
   }
 
   #tellNames(changes: readonly RingChange[]): void {
+    if (changes.every(({ number }) => this.#told.has(number))) return
     const untold = changes.filter(({ number }) => !this.#told.has(number))
-    if (untold.length === 0) return
     for (const { number } of untold) this.#told.add(number)
     const names = [...new Map(untold.map(({ number, document }) => [number, document]))]
     for (let i = 0; i < names.length; i += wireLimits.maxItems) {

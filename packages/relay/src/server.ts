@@ -23,6 +23,7 @@ import { readUpgradePath, type UpgradePath } from './paths.ts'
 import { type ConnectionInfo, createRelay, type Relay, type RelayOptions } from './relay.ts'
 import { createWebhooks, type WebhookOptions } from './webhooks.ts'
 import { createWorkPool } from './work/work-pool.ts'
+import { createFramer } from './ws-framing.ts'
 import { serveSocket } from './ws-socket.ts'
 
 export interface RelayServerOptions extends RelayOptions {
@@ -97,6 +98,7 @@ class NetworkServer implements RelayServer {
   readonly #front: HttpFront
   readonly #inside: Server | null
   readonly #operation: Operation
+  readonly #framer = createFramer()
   #isDraining = false
   readonly #byAddress = new Map<string, number>()
   #connections = 0
@@ -186,7 +188,7 @@ class NetworkServer implements RelayServer {
     const server = path.type === 'tidemark' ? this.#tidemark : this.#stock
     server.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', onError)
-      this.#take(ws, path, { id, address, origin: request.headers.origin ?? '' })
+      this.#take(ws, socket, path, { id, address, origin: request.headers.origin ?? '' })
     })
   }
 
@@ -200,19 +202,13 @@ class NetworkServer implements RelayServer {
     return isFull ? '503 Service Unavailable' : null
   }
 
-  #take(ws: WebSocket, path: UpgradePath, info: ConnectionInfo & { readonly address: string }): void {
+  #take(ws: WebSocket, stream: Duplex, path: UpgradePath, info: ConnectionInfo & { readonly address: string }): void {
     const { clock, logger = silentLogger } = this.#options
     const { address } = info
     this.#count(address, 1)
     try {
-      serveSocket(
-        ws,
-        clock,
-        (socket) =>
-          path.type === 'tidemark'
-            ? this.relay.connect(socket, info)
-            : this.relay.connectStock(socket, path, { ...info, token: path.token }),
-        () => this.#count(address, -1),
+      serveSocket({ ws, stream, framer: this.#framer, clock, onClosed: () => this.#count(address, -1) }, (socket) =>
+        path.type === 'tidemark' ? this.relay.connect(socket, info) : this.relay.connectStock(socket, path, { ...info, token: path.token }),
       )
     } catch (error) {
       logger.error({ err: error }, 'a connection could not be served')

@@ -71,7 +71,8 @@ class TidemarkSession implements Session, Member {
   #presence: Presence | null = null
   readonly #brake: Brake
   #lastN = -1
-  #lastSentMs: number
+  /** Whether anything was sent since the last look: looked at instead of noting the time of each frame. */
+  #hasSent = false
   #lastHeardMs: number
   #cancelTimer: () => void
 
@@ -88,7 +89,7 @@ class TidemarkSession implements Session, Member {
     this.#pacer = new Pacer(clock)
     this.#brake = new Brake(clock, context.bounds)
     this.#rates = createRates(clock, context.bounds)
-    this.#lastSentMs = this.#lastHeardMs = clock.monotonic()
+    this.#lastHeardMs = clock.monotonic()
     this.#cancelTimer = clock.schedule(wireLimits.helloTimeoutMs, () =>
       this.end(new TidemarkError('relay/unreachable', `no hello within ${wireLimits.helloTimeoutMs} ms`), closeCodes.timeout),
     )
@@ -343,13 +344,14 @@ class TidemarkSession implements Session, Member {
   #watch(): void {
     const { clock } = this.#context
     this.#cancelTimer()
+    this.#hasSent = false
     this.#cancelTimer = clock.schedule(wireLimits.heartbeatMs / 2, () => {
       const nowMs = clock.monotonic()
       if (nowMs - this.#lastHeardMs >= wireLimits.silenceMs) {
         this.end(new TidemarkError('relay/unreachable', `nothing heard for ${wireLimits.silenceMs} ms`), closeCodes.timeout)
         return
       }
-      if (nowMs - this.#lastSentMs >= wireLimits.heartbeatMs / 2) this.#send([{ type: 'pong' }])
+      if (!this.#hasSent) this.#send([{ type: 'pong' }])
       if (this.#phase === 'open') this.#watch()
     })
   }
@@ -360,7 +362,7 @@ class TidemarkSession implements Session, Member {
 
   #sendFrames(frames: readonly Uint8Array[]): void {
     if (this.#phase === 'closed') return
-    this.#lastSentMs = this.#context.clock.monotonic()
+    this.#hasSent = true
     for (const frame of frames) this.#socket.send(frame)
     if (this.#socket.bufferedBytes <= this.#context.bounds.maxBufferedBytes) return
     this.#socket.close(closeCodes.busy, 'relay/limit')

@@ -4,10 +4,15 @@
  * Invariants
  * 1. Nothing that happens on a socket throws out of here.
  * 2. A socket that does not close within `closeTimeoutMs` is destroyed; one that answers no ping is too.
+ * 3. Without compression `ws` keeps nothing back and writes each of its frames at once and whole, so frames written beside it
+ *    stand in order, and what waits is what waits in the stream.
  */
+import type { Duplex } from 'node:stream'
+
 import type { Clock } from '@tidemark/base'
 import { closeCodes, type Socket, type SocketHandlers } from '@tidemark/protocol'
 import type { WebSocket } from 'ws'
+import type { Framer } from './ws-framing.ts'
 
 export const socketLimits = {
   /** From asking for a close to destroying the connection. */
@@ -16,13 +21,27 @@ export const socketLimits = {
   pingMs: 30_000,
 } as const
 
-/** Connects `ws` to the handlers that `take` returns; `onClosed` is called once. */
-export function serveSocket(ws: WebSocket, clock: Clock, take: (socket: Socket) => SocketHandlers, onClosed: () => void): void {
+export interface ServeSocketOptions {
+  readonly ws: WebSocket
+  /** The connection that `ws` writes to. */
+  readonly stream: Duplex
+  /** Shared by all connections of one server. */
+  readonly framer: Framer
+  readonly clock: Clock
+  /** Called once. */
+  readonly onClosed: () => void
+}
+
+/** Connects `ws` to the handlers that `take` returns. */
+export function serveSocket({ ws, stream, framer, clock, onClosed }: ServeSocketOptions, take: (socket: Socket) => SocketHandlers): void {
   let cancelKill: () => void = () => undefined
   const kill = (): void => ws.terminate()
   const socket: Socket = {
     send: (bytes) => {
-      if (ws.readyState === ws.OPEN) ws.send(bytes, { binary: true })
+      if (ws.readyState !== ws.OPEN) return
+      const frame = framer.frame(bytes)
+      if (frame === null) ws.send(bytes, { binary: true })
+      else stream.write(frame)
     },
     close: (code, reason) => {
       ws.close(code, reason)
@@ -30,7 +49,7 @@ export function serveSocket(ws: WebSocket, clock: Clock, take: (socket: Socket) 
       cancelKill = clock.schedule(socketLimits.closeTimeoutMs, kill)
     },
     get bufferedBytes() {
-      return ws.bufferedAmount
+      return stream.writableLength
     },
   }
   const handlers = take(socket)

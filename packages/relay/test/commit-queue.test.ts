@@ -9,6 +9,8 @@ function create(bounds: Partial<RelayBounds> = {}) {
   const appends: string[] = []
   const answers: { resolve(): void; reject(): void }[] = []
   const events: string[] = []
+  /** How many appends had begun when each batch was told of. */
+  const told: number[] = []
   let seq = 0
   const append = (batch: readonly LogEntry[]): Promise<{ seq: number; number: number }[]> => {
     appends.push(batch.map(({ document }) => document).join(''))
@@ -22,7 +24,10 @@ function create(bounds: Partial<RelayBounds> = {}) {
   const queue = createCommitQueue({
     log: { append } as unknown as Log,
     bounds: { ...defaultRelayBounds, ...bounds },
-    onCommitted: (batch) => events.push(`batch of ${batch.length}`),
+    onCommitted: (batch) => {
+      told.push(appends.length)
+      events.push(`batch of ${batch.length}`)
+    },
     onFailed: (spaces) => events.push(`failed ${[...spaces].join()}`),
   })
   const add = (documents: string, space = 's'): void => {
@@ -36,7 +41,7 @@ function create(bounds: Partial<RelayBounds> = {}) {
     }
   }
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-  return { add, appends, events, settle, answer: (how: 'resolve' | 'reject') => answers.shift()?.[how]() }
+  return { add, appends, events, told, settle, answer: (how: 'resolve' | 'reject') => answers.shift()?.[how]() }
 }
 
 describe('group commit', () => {
@@ -54,6 +59,21 @@ describe('group commit', () => {
     answer('resolve')
     await settle()
     expect(events).toEqual(['batch of 2', 'a', 'b', 'batch of 2', 'c', 'd'])
+  })
+
+  test('the next append has begun when the one ahead of it is told of, and what comes with the telling makes another', async () => {
+    const { add, appends, told, answer, settle } = create()
+    add('a')
+    await settle()
+    add('b')
+    answer('resolve')
+    await settle()
+    answer('resolve')
+    await settle()
+    add('c')
+    await settle()
+    expect(told).toEqual([2, 2])
+    expect(appends).toEqual(['a', 'b', 'c'])
   })
 
   test('an idle queue appends at once', async () => {
