@@ -22,7 +22,8 @@ import { beyond, both, isWider, type Visible, visibleIn } from './grants.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log, PurgedDocument, ReadLimits } from './log.ts'
 import { NumberSet } from './number-set.ts'
-import type { RingChange, RingEntry, SeenEntry } from './ring.ts'
+import { type RingChange, type RingEntry, ringEntry, type SeenEntry } from './ring.ts'
+import { listedPage } from './shared-reads.ts'
 import type { Space } from './space.ts'
 
 export type Position =
@@ -277,15 +278,15 @@ class SessionFeed implements Feed {
   }
 
   async #readChanges(seq: number, limits: ReadLimits): Promise<void> {
-    const page = await this.#options.log.changes(this.#options.space.name, seq, limits)
+    const { space, log, bounds } = this.#options
+    const page = await space.reads.share(`changes ${seq} ${limits.maxBytes}`, async () => {
+      const read = await log.changes(space.name, seq, limits)
+      if (read === 'compacted') return read
+      const { updates: changes, purged } = read
+      return ringEntry({ after: seq, seq: read.seq, changes, purged, author: null }, bounds.announced.maxFrameBytes)
+    })
     if (page === 'compacted') return this.#startCatchUp(seq, limits)
-    if (this.#isClosed) return
-    this.#tellPurged(this.#shown(page.purged, this.#sent.visible))
-    this.#position = { mode: 'live', seq: page.seq }
-    const seen = this.#shown(page.updates, this.#sent.visible)
-    if (seen.length === 0) return
-    this.#account(seen)
-    this.#sendLive(page.seq, seen)
+    if (!this.#isClosed) this.#sendEntry(page)
   }
 
   #startCatchUp(seq: number, limits: ReadLimits): Promise<void> {
@@ -297,7 +298,11 @@ class SessionFeed implements Feed {
 
   async #readDocuments(position: Position & { readonly mode: 'catch-up' }, limits: ReadLimits): Promise<void> {
     const { from, to } = position
-    const page = await this.#options.log.changedDocuments(this.#options.space.name, from, position.last, limits)
+    const { space, log, bounds } = this.#options
+    // With `to` in the key: a read that began before that was the head would miss what led to it.
+    const page = await space.reads.share(`documents ${from} ${to} ${position.last} ${limits.maxBytes}`, async () =>
+      listedPage(await log.changedDocuments(space.name, from, position.last, limits), bounds.announced.maxFrameBytes),
+    )
     if (this.#isClosed) return
     const { documents, purged, last, done } = page
     this.#tellPurged(this.#shown(purged, this.#sent.visible))
@@ -305,7 +310,8 @@ class SessionFeed implements Feed {
     if (done) this.#toldSeq = to
     const seen = this.#spared(this.#shown(documents, this.#sent.visible), from, to)
     this.#account(seen)
-    this.#encode({ type: 'changes', mode: 'catch-up', from, to, last, done, widens: null, changes: seen })
+    const view = this.#chosen === null ? `${this.#features.has('stale')} ${this.#sent.view}` : null
+    this.#options.send(page.frames(view, { type: 'changes', mode: 'catch-up', from, to, last, done, widens: null, changes: seen }))
   }
 
   async #readWidened(widening: Widening, limits: ReadLimits): Promise<void> {

@@ -58,7 +58,7 @@ export class Ring {
   add(entry: NewRingEntry): void {
     // What was erased is shown to nobody any more, also not to who has fallen behind: they read the log.
     if (entry.purged.length > 0) this.#clear()
-    const complete = completed(entry, this.#bounds.announced.maxFrameBytes)
+    const complete = ringEntry(entry, this.#bounds.announced.maxFrameBytes)
     this.#entries.push(complete)
     this.#bytes += complete.bytes
     while (this.#entries.length > this.#bounds.maxRingItems || (this.#bytes > this.#bounds.maxRingBytes && this.#entries.length > 1)) {
@@ -88,7 +88,8 @@ export class Ring {
 /** Views of one entry that are kept; sessions beyond them have theirs made each time. */
 const maxViews = 64
 
-function completed(entry: NewRingEntry, maxFrameBytes: number): RingEntry {
+/** Completes an entry: also one that was read from the log, for who has fallen out of the ring. */
+export function ringEntry(entry: NewRingEntry, maxFrameBytes: number): RingEntry {
   const { after, seq, changes, purged } = entry
   const seen = new Map<string, SeenEntry>()
   const see = (visible: Visible): SeenEntry => {

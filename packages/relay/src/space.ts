@@ -11,6 +11,7 @@ import type { Committed } from './commit-queue.ts'
 import type { RelayBounds } from './limits.ts'
 import type { PurgedDocument, SpaceHistory } from './log.ts'
 import { Ring, type RingChange } from './ring.ts'
+import { SharedReads } from './shared-reads.ts'
 
 /** A session of this space. */
 export interface Member {
@@ -24,6 +25,8 @@ export class Space {
   readonly name: string
   readonly incarnations: readonly Incarnation[]
   readonly ring: Ring
+  /** Reads of the log for its sessions. */
+  readonly reads = new SharedReads()
   readonly rooms: AwarenessRooms
   readonly members = new Set<Member>()
   /** Bytes that the log has of it, as of the opening and what was accepted since. */

@@ -6,7 +6,7 @@ import { SqliteKeeper } from './sqlite-keeper.ts'
 import { SqliteReader } from './sqlite-reader.ts'
 import { SqliteWriter } from './sqlite-writer.ts'
 import { openTombstones } from './tombstones.ts'
-import { buffersOf } from './work/buffers.ts'
+import { buffersOf, releaseBuffers } from './work/buffers.ts'
 
 // What was read is nobody else's: handed over, not copied.
 const answer = (message: Answer): void => parentPort?.postMessage(message, buffersOf(message))
@@ -36,6 +36,8 @@ function start(how: WorkerStart): void {
     } catch (error) {
       answer(failureOf(id, error))
     }
+    // What is stored is SQLite's now; this thread was sent a copy.
+    if (how.role === 'write') releaseBuffers(values)
     if (method === 'close') {
       unlock()
       parentPort?.close()

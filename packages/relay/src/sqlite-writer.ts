@@ -35,6 +35,19 @@ interface SpaceRow {
   documents: number
 }
 
+/** A document to which a batch adds: counted in its row once, however many updates the batch has of it. */
+interface Growing {
+  readonly space: string
+  readonly document: string
+  readonly spaceId: number
+  readonly number: number
+  /** Whether its row is still to be made. */
+  isNew: boolean
+  seq: number
+  rows: number
+  bytes: number
+}
+
 export class SqliteWriter {
   readonly #database: DatabaseSync
   /** Names this opening of the log. */
@@ -98,19 +111,24 @@ export class SqliteWriter {
 
   #append(batch: readonly LogEntry[]): AppendResult {
     const spaces = new Map<string, SpaceRow>()
-    const due = new Map<string, { space: string; document: string }>()
+    const growing = new Map<string, Growing>()
     const places = batch.map((entry) => {
       const space = spaces.get(entry.space) ?? this.#existing(entry.space)
       spaces.set(entry.space, space)
-      if (entry.kind === 'purge') return this.#purge(space, entry)
-      const { place, isDue } = this.#store(space, entry)
-      if (isDue) due.set(`${entry.space}/${entry.document}`, { space: entry.space, document: entry.document })
-      return place
+      const key = `${entry.space}/${entry.document}`
+      if (entry.kind === 'purge') {
+        growing.delete(key)
+        return this.#purge(space, entry)
+      }
+      const document = growing.get(key) ?? this.#documentOf(space, entry)
+      growing.set(key, document)
+      return this.#store(space, document, entry)
     })
+    const due = [...growing.values()].filter((document) => this.#grow(document))
     for (const { head, documents, id } of spaces.values()) this.#statements.moveSpace.run(head, documents, id)
     // Kept before the purge is durable: what is in neither was never acknowledged.
     this.#tombstones.add(batch.filter(({ kind }) => kind === 'purge'))
-    return { places, due: [...due.values()] }
+    return { places, due: due.map(({ space, document }) => ({ space, document })) }
   }
 
   saveReaderCursor(reader: string, space: string, cursor: string): void {
@@ -135,23 +153,39 @@ export class SqliteWriter {
     this.#database.close()
   }
 
-  #store(space: SpaceRow, { document, update, kind, principal, claims, awaits }: LogEntry): { place: Place; isDue: boolean } {
+  #documentOf({ id, documents }: SpaceRow, { space, document }: LogEntry): Growing {
+    const known = this.#statements.numberOf.get(id, document)
+    if (known?.purged === 1) throw new TidemarkError('relay/log-failed', `the document ${document} was purged`)
+    const isNew = known === undefined
+    return { space, document, spaceId: id, number: isNew ? documents + 1 : Number(known.number), isNew, seq: 0, rows: 0, bytes: 0 }
+  }
+
+  #store(space: SpaceRow, growing: Growing, { document, update, kind, principal, claims, awaits }: LogEntry): Place {
     const s = this.#statements
     const seq = ++space.head
-    const known = s.numberOf.get(space.id, document)
-    if (known?.purged === 1) throw new TidemarkError('relay/log-failed', `the document ${document} was purged`)
-    const number = known === undefined ? ++space.documents : Number(known.number)
-    if (known === undefined) s.addDocument.run(space.id, number, document, seq)
+    const { number } = growing
+    if (growing.isNew) {
+      space.documents = number
+      s.addDocument.run(space.id, number, document, seq)
+      growing.isNew = false
+    }
     s.addUpdate.run(space.id, seq, number, kind, principal, update)
-    const size = s.grow.get(seq, update.length, space.id, number)
+    growing.seq = seq
+    growing.rows++
+    growing.bytes += update.length
     for (const client of claims) s.claim.run(space.id, client, principal)
     if (awaits !== undefined) (awaits ? s.await : s.answered).run(space.id, number)
-    const isDue = isDueForCompaction({
+    return { seq, number }
+  }
+
+  /** Tells whether it is due for compaction now. */
+  #grow({ seq, rows, bytes, spaceId, number }: Growing): boolean {
+    const size = this.#statements.grow.get(seq, rows, bytes, spaceId, number)
+    return isDueForCompaction({
       rows: Number(size?.rows),
       rowBytes: Number(size?.row_bytes),
       snapshotBytes: Number(size?.snapshot_bytes),
     })
-    return { place: { seq, number }, isDue }
   }
 
   #purge(space: SpaceRow, { document, principal }: LogEntry): Place {
@@ -223,7 +257,7 @@ const sql = {
   addDocument: 'INSERT INTO documents (space, number, name, last_seq) VALUES (?, ?, ?, ?)',
   addUpdate: 'INSERT INTO updates (space, seq, number, kind, principal, bytes) VALUES (?, ?, ?, ?, ?, ?)',
   sizeOfSpace: 'SELECT sum(row_bytes + snapshot_bytes) AS bytes FROM documents WHERE space = ?',
-  grow: `UPDATE documents SET last_seq = ?, rows = rows + 1, row_bytes = row_bytes + ?
+  grow: `UPDATE documents SET last_seq = ?, rows = rows + ?, row_bytes = row_bytes + ?
     WHERE space = ? AND number = ? RETURNING rows, row_bytes, snapshot_bytes`,
   claim: 'INSERT OR IGNORE INTO claims (space, client, principal) VALUES (?, ?, ?)',
   saveReader: 'INSERT OR REPLACE INTO readers (space, reader, cursor) VALUES (?, ?, ?)',
