@@ -27,7 +27,7 @@ export class Documents {
 
   constructor(options: DocumentsOptions) {
     this.#options = options
-    this.#queue = new LoadQueue((names) => options.store.load(names))
+    this.#queue = new LoadQueue(options.store)
   }
 
   get(name: string): OpenDocument | undefined {

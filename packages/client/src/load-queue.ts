@@ -1,6 +1,9 @@
 /**
  * Reads documents from the store, many at once: those that are asked for in one turn, or while others are
  * read, make up the next read. So opening a thousand documents costs a few requests, and opening one no wait.
+ *
+ * More than fit into one read are first put into the order in which the store keeps them. Neighbours are one range; names
+ * that lie anywhere in a sealed database would have each read go through all of it.
  */
 import type { LocalStore, StoredDocument } from '@tidemark/store'
 
@@ -18,13 +21,13 @@ interface Waiting {
 }
 
 export class LoadQueue {
-  readonly #load: LocalStore['load']
+  readonly #store: Pick<LocalStore, 'load' | 'inStoredOrder'>
   #waiting: Waiting[] = []
   #reading = 0
   #isScheduled = false
 
-  constructor(load: LocalStore['load']) {
-    this.#load = load
+  constructor(store: Pick<LocalStore, 'load' | 'inStoredOrder'>) {
+    this.#store = store
   }
 
   /** The document as stored at some moment after this call; undefined when there is none. */
@@ -33,11 +36,21 @@ export class LoadQueue {
       this.#waiting.push({ name, resolve, reject })
       if (this.#isScheduled) return
       this.#isScheduled = true
-      queueMicrotask(() => {
-        this.#isScheduled = false
-        this.#start()
-      })
+      queueMicrotask(() => void this.#begin())
     })
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#waiting.length > loadLimits.documents && this.#store.inStoredOrder !== undefined) {
+      const names = this.#waiting.map(({ name }) => name)
+      // Without the order all is read as well, only slower; what is wrong the reads themselves will say.
+      const ordered = await this.#store.inStoredOrder(names).catch(() => names)
+      const places = new Map(ordered.map((name, i) => [name, i]))
+      const placeOf = ({ name }: Waiting): number => places.get(name) ?? places.size
+      this.#waiting.sort((a, b) => placeOf(a) - placeOf(b))
+    }
+    this.#isScheduled = false
+    this.#start()
   }
 
   #start(): void {
@@ -50,7 +63,7 @@ export class LoadQueue {
 
   async #read(group: readonly Waiting[]): Promise<void> {
     try {
-      const found = await this.#load([...new Set(group.map(({ name }) => name))])
+      const found = await this.#store.load([...new Set(group.map(({ name }) => name))])
       for (const { name, resolve } of group) resolve(found.get(name))
     } catch (error) {
       for (const { reject } of group) reject(error)

@@ -98,6 +98,11 @@ async function keysOf({ codec }: Reader, names: readonly string[]): Promise<Read
   return new Map(keys.map((key, i) => [key, names[i] as string]))
 }
 
+/** Each name once, in the order of the keys. */
+export async function orderedByKey(reader: Reader, names: readonly string[]): Promise<readonly string[]> {
+  return [...(await keysOf(reader, names))].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name)
+}
+
 /** The record under its key, or what can be salvaged of it. */
 function readRecord(reader: Reader, row: DocRow, updates: readonly StoredUpdate[]): DocRecord {
   try {

@@ -13,6 +13,7 @@ import { type Connection, createConnection, type Durability } from './idb-connec
 import { databaseNameOf, pendingBytesKey } from './idb-layout.ts'
 import { dropCursor, dropPage } from './idb-pages.ts'
 import {
+  orderedByKey,
   type Reader,
   readChangedAfter,
   readDocuments,
@@ -177,6 +178,10 @@ class IndexedDbStore implements LocalStore {
 
   load(names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>> {
     return this.#read((reader) => readDocuments(reader, names))
+  }
+
+  inStoredOrder(names: readonly string[]): Promise<readonly string[]> {
+    return this.#read((reader) => orderedByKey(reader, names))
   }
 
   pending(limit: number): Promise<readonly PendingDocument[]> {

@@ -41,6 +41,12 @@ export interface LocalStore {
    */
   load(names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>>
 
+  /**
+   * `names` in the order in which the database keeps them: loads of neighbours cost least. Left out where the order is
+   * that of the names.
+   */
+  inStoredOrder?(names: readonly string[]): Promise<readonly string[]>
+
   /** Documents with a pending mark, oldest first, with the updates behind it. */
   pending(limit: number): Promise<readonly PendingDocument[]>
   /** How much is pending in all; a document that is to be carried counts, without its bytes. Costs the same however much it is. */
