@@ -355,3 +355,21 @@ describe('the key of a sealed database', () => {
     expect(failing).toBeGreaterThan(3)
   })
 })
+
+test('names are told in the order of their keys, each once, so that groups of documents are neighbours in the database', async () => {
+  const databaseName = newDatabaseName()
+  const store = await open(databaseName)
+  const names = Array.from({ length: 40 }, (_, i) => `note/${i}`)
+  await store.commit({ updates: names.map((name, i) => remote(name, 'w', i + 1)) })
+  const ordered = (await store.inStoredOrder?.([...names, 'note/0'])) as string[]
+  expect(ordered.toSorted()).toEqual(names.toSorted())
+  expect(ordered).not.toEqual(names)
+  const keys = await raw(databaseName, (database) => request(database.transaction('docs').objectStore('docs').getAllKeys()))
+  const half = await store.load(ordered.slice(0, 20))
+  await store.commit({ updates: ordered.slice(0, 20).map((name, i) => remote(name, 'w', i + 100)) })
+  const changed = await raw(databaseName, (database) =>
+    request<{ name: string; revision: number }[]>(database.transaction('docs').objectStore('docs').getAll()),
+  )
+  expect(half.size).toBe(20)
+  expect(changed.filter(({ revision }) => revision > 1).map(({ name }) => name)).toEqual(keys.slice(0, 20))
+})
