@@ -5,7 +5,8 @@ import { plantedBugs } from './planted/all.ts'
 import { hunt } from './planted/hunt.ts'
 
 const world = { replicas: 3, documents: 3, steps: 150 } as const
-const maxSeeds = 40
+/** A world of three replicas shows the rarest of them only after fifty. */
+const maxSeeds = 80
 const inPorts = plantedBugs.filter((bug) => bug.source === undefined)
 const inSource = plantedBugs.filter((bug) => bug.source !== undefined && bug.isRare !== true)
 
