@@ -78,3 +78,40 @@ test('[P9] two stock y-websocket clients and a Tidemark client edit one document
   await until(docs, () => docs.every((doc) => Note.row(doc).title === 'Renamed meanwhile'))
   expect(docs.map((doc) => Note.row(doc))).toEqual(Array(3).fill(Note.row(note.doc)))
 })
+
+test('[P9] a stock y-websocket client and a Tidemark client see who is in the document, and that they left', async () => {
+  const note = await space.create(Note, { title: 'Shared' }, { id: 'shared' })
+  await note.created.confirmed
+  const provider = stock('note/shared')
+  await until([provider.doc], () => Note.row(provider.doc).title === 'Shared')
+  provider.awareness.setLocalStateField('name', 'Stock')
+  note.awareness.setLocalStateField('name', 'Tidemark')
+  const everybody = [note.awareness, provider.awareness]
+  await Promise.all(everybody.map((awareness) => shows(awareness, ['Stock', 'Tidemark'])))
+  provider.destroy()
+  await shows(note.awareness, ['Tidemark'])
+  const again = stock('note/shared')
+  await shows(again.awareness, ['Tidemark'])
+  note.close()
+  await shows(again.awareness, [])
+})
+
+interface Shown {
+  getStates(): ReadonlyMap<number, { readonly [part: string]: unknown }>
+  on(event: 'change', listener: () => void): void
+  off(event: 'change', listener: () => void): void
+}
+
+/** Resolves when exactly these are named. */
+function shows(awareness: Shown, names: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      const shown = [...awareness.getStates().values()].flatMap(({ name }) => (typeof name === 'string' ? [name] : []))
+      if (shown.sort().join() !== names.join()) return
+      awareness.off('change', look)
+      resolve()
+    }
+    awareness.on('change', look)
+    look()
+  })
+}

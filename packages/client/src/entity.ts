@@ -6,6 +6,7 @@
  */
 import { TidemarkError } from '@tidemark/base'
 import type { AttachedEntity, Basis, EntityPatch, Fields, ShownPatch } from '@tidemark/schema'
+import type { EntityAwareness } from './awareness.ts'
 import type { OpenDocument } from './open-document.ts'
 import type { Confirmations, Receipt } from './receipt.ts'
 
@@ -35,6 +36,12 @@ export interface Entity<F extends Fields = Fields>
   /** Undoes what was done last through this entity; null when there is nothing. */
   undo(): Receipt | null
   redo(): Receipt | null
+  /**
+   * Who else is in this document, in any tab and on any device, and what they show of themselves, such as a name, a colour and
+   * a cursor. It takes the place of y-protocols' class in editor bindings, and stock clients of the document are in it too.
+   * One is shown from the first time that it is asked for until the last handle is closed; nothing of it is stored.
+   */
+  readonly awareness: EntityAwareness
   /** Lets go of the document. Idempotent. */
   close(): void
 }
@@ -45,6 +52,7 @@ export interface EntityOptions {
   readonly document: OpenDocument
   /** The schema's view, made when it is first asked for. */
   readonly attached: () => AttachedEntity
+  readonly awareness: () => EntityAwareness
   readonly confirmations: Confirmations
   readonly created: Receipt
   readonly release: () => void
@@ -116,6 +124,11 @@ class EntityHandle implements Entity {
 
   get doc(): Entity['doc'] {
     return this.#options.document.doc
+  }
+
+  get awareness(): EntityAwareness {
+    this.#checkOpen()
+    return this.#options.awareness()
   }
 
   get canUndo(): boolean {

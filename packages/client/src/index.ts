@@ -31,6 +31,7 @@ export {
   type Violation,
 } from '@tidemark/schema'
 export { deleteLocalData, indexedDbStore, memoryStore, type OpenStore, type StoreStatus } from '@tidemark/store'
+export type { AwarenessChanges, AwarenessEvent, AwarenessListener, AwarenessState, EntityAwareness } from './awareness.ts'
 export { browserPlatform } from './browser-platform.ts'
 export type { Entity } from './entity.ts'
 export type { Channel, Lifecycle, Locks, Platform } from './platform.ts'

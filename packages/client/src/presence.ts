@@ -146,6 +146,9 @@ export class Presence {
     this.#take(room, gone, tab)
     this.#tellRelay(document, room, gone)
     if (room.tabs.size === 0) this.#rooms.delete(document)
+    if (this.#rooms.size > 0) return
+    this.#cancelBeat?.()
+    this.#cancelBeat = null
   }
 
   #heard({ document, tab, isHere, asks, entries }: PresenceMessage): void {

@@ -15,12 +15,14 @@ import {
 } from '@tidemark/schema'
 import type { Json, LocalStore, Row } from '@tidemark/store'
 import type * as Y from 'yjs'
+import type { EntityAwareness } from './awareness.ts'
 import { Background, backgroundLimits } from './background.ts'
 import { Compactor } from './compactor.ts'
 import { Documents } from './documents.ts'
 import { createEntity, type Entity } from './entity.ts'
 import type { OpenDocument } from './open-document.ts'
 import type { Platform } from './platform.ts'
+import { Presence } from './presence.ts'
 import { createQuery, type Query, type QueryOptions } from './query.ts'
 import { Confirmations } from './receipt.ts'
 import { RowTable } from './row-table.ts'
@@ -63,6 +65,7 @@ class Session implements Space {
   readonly #confirmations: Confirmations
   readonly #background: Background
   readonly #stamps: StampClock
+  readonly #presence: Presence
   readonly #tabs: Tabs
   readonly sync: SyncControl
   readonly documents: SpaceDocuments
@@ -100,7 +103,9 @@ class Session implements Space {
       project: (name, doc) => this.#project(name, doc),
       refreshed: (rows) => this.#refreshed(rows),
     })
-    this.sync = new SyncControl({ ...options, nextKey, saver: this.#saver, post: (message) => this.#tabs.post(message) })
+    const post = (message: TabMessage): void => this.#tabs.post(message)
+    this.#presence = new Presence({ clock, tab: this.#writer, post, say: (messages) => this.sync.say(messages) })
+    this.sync = new SyncControl({ ...options, nextKey, saver: this.#saver, presence: this.#presence, post })
     this.#stamps = createStampClock({ now: () => clock.now() + (this.sync.clockOffsetMs ?? clockOffsetMs) })
     this.sync.events.add((event) => {
       if (event.type === 'stored') this.#storedByFeed(event.stored)
@@ -197,6 +202,7 @@ class Session implements Space {
 
   async #close(): Promise<void> {
     await this.#saver.close()
+    this.#presence.close()
     await this.sync.close()
     this.#tabs.close()
     this.#background.close()
@@ -221,9 +227,11 @@ class Session implements Space {
     this.#follow(document)
     const attached = (): AttachedEntity => this.#attached.get(document) ?? this.#attach(entity as unknown as EntityDefinition, document)
     const id = document.name.slice(type.length + 1)
+    const awareness = (): EntityAwareness => this.#presence.of(document.name, document.doc)
     const release = (): void => this.#documents.release(document)
     // reason: the handle works on unknown values; the types of F are exact only at this rim.
-    return createEntity({ type, id, document, attached, confirmations: this.#confirmations, created, release }) as unknown as Entity<F>
+    const parts = { document, attached, awareness, confirmations: this.#confirmations, created, release }
+    return createEntity({ type, id, ...parts }) as unknown as Entity<F>
   }
 
   #attach(entity: EntityDefinition, document: OpenDocument): AttachedEntity {

@@ -12,8 +12,9 @@ import {
   TidemarkError,
   toTidemarkError,
 } from '@tidemark/base'
-import { parseDocumentName } from '@tidemark/protocol'
+import { type ClientMessage, parseDocumentName } from '@tidemark/protocol'
 import type { Acknowledged, StoredUpdate } from '@tidemark/store'
+import type { Presence } from './presence.ts'
 import type { Saver } from './saver.ts'
 import type { SessionOptions } from './session.ts'
 import { settled, within } from './settled.ts'
@@ -27,6 +28,7 @@ import type { RowAt, TabMessage } from './tabs.ts'
 export interface SyncControlOptions extends SessionOptions {
   readonly nextKey: () => { readonly writer: string; readonly n: number }
   readonly saver: Saver
+  readonly presence: Presence
   readonly post: (message: TabMessage) => void
 }
 
@@ -148,6 +150,11 @@ export class SyncControl implements SpaceSync {
     this.#count()
   }
 
+  /** Says to the relay who is where, where this tab leads. */
+  say(messages: readonly ClientMessage[]): void {
+    this.#engine?.say(messages)
+  }
+
   /**
    * Gets a document from the relay, through the tab that leads; false when the relay has none of that name.
    *
@@ -185,6 +192,7 @@ export class SyncControl implements SpaceSync {
   }
 
   heard(message: TabMessage): void {
+    this.#options.presence.heard(message)
     if (message.type === 'fetch') this.#fetchFor(message.name)
     if (message.type === 'fetched') this.#fetched(message)
     if (message.type === 'command') this.#obey(message.command)
@@ -258,6 +266,8 @@ export class SyncControl implements SpaceSync {
       case 'failed':
         this.#failure = event.error.code === 'store/cursor-moved' ? null : event.error
         return this.#tell()
+      case 'awareness':
+        return this.#options.presence.relayed(event.document, event.entries)
       case 'beat':
         return this.#count()
     }
@@ -267,7 +277,9 @@ export class SyncControl implements SpaceSync {
   #tell(): void {
     const engine = this.#engine
     if (engine === null) return
-    if (engine.phase === 'live' || engine.phase === 'catching-up') this.#failure = null
+    const isConnected = engine.phase === 'live' || engine.phase === 'catching-up'
+    if (isConnected) this.#failure = null
+    this.#options.presence.connected(isConnected)
     const problem = engine.state.stopped ?? this.#failure ?? this.#refusal
     this.#setSync({
       ...this.#sync,

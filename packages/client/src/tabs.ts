@@ -5,6 +5,7 @@
  * holds the one connection, and tells what it stored, what was acknowledged, and the status.
  */
 import { guarded } from '@tidemark/base'
+import type { AwarenessEntry } from '@tidemark/protocol'
 import type { Acknowledged, Row, StoredUpdate } from '@tidemark/store'
 import type { Channel, Platform } from './platform.ts'
 import type { PlainError, SyncStatus } from './status.ts'
@@ -32,6 +33,17 @@ export type TabMessage =
   | { readonly type: 'fetched'; readonly name: string; readonly isFound: boolean; readonly error: PlainError | null }
   /** Of these documents nothing is left. */
   | { readonly type: 'erased'; readonly rows: readonly RowAt[] }
+  /** What a tab shows of itself in a document, or, without a tab, what the relay told. */
+  | {
+      readonly type: 'presence'
+      readonly document: string
+      readonly tab: string | null
+      readonly isHere: boolean
+      readonly asks: boolean
+      readonly entries: readonly AwarenessEntry[]
+    }
+  /** The leading tab asks who is where. */
+  | { readonly type: 'present' }
   /** Every tab saves what waits and closes. */
   | { readonly type: 'lock' }
 

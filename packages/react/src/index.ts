@@ -4,6 +4,7 @@ export { SpaceProvider, type SpaceProviderProps, useSpace } from './space-provid
 export { ago, type ProblemWords, type StatusWords, size, span, statusWords, type Tone } from './status-words.ts'
 export { SyncStatus, type SyncStatusProps } from './sync-status.tsx'
 export { type EntityState, useEntity } from './use-entity.ts'
+export { type Present, usePresence } from './use-presence.ts'
 export { type QueryResult, useQuery } from './use-query.ts'
 export { type FormEdit, type ShownPart, useConflicts, useEdit, useField, useShown, useValue } from './use-shown.ts'
 export { usePending, useSyncStatus } from './use-sync.ts'

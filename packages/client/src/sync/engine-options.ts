@@ -1,5 +1,6 @@
 /** What the sync engine of a tab is made of, and what it tells. */
 import type { TidemarkError } from '@tidemark/base'
+import type { Awareness } from '@tidemark/protocol'
 import type { Acknowledged, LocalStore } from '@tidemark/store'
 import type { Platform } from '../platform.ts'
 import type { StoredDocuments } from '../stored.ts'
@@ -35,5 +36,6 @@ export type EngineEvent =
   /** Of these documents nothing is left, since they were erased for good at the relay. */
   | { readonly type: 'erased'; readonly rows: readonly RowAt[] }
   | { readonly type: 'failed'; readonly error: TidemarkError }
+  | Awareness
   /** Time to look for what nobody told of. */
   | { readonly type: 'beat' }

@@ -8,6 +8,7 @@ import { createListeners, fraction, type Listeners, TidemarkError, toTidemarkErr
 import {
   type Access,
   type Changes,
+  type ClientMessage,
   type Cursor,
   closeCodes,
   type Feature,
@@ -79,7 +80,7 @@ export class SyncEngine {
     return this.#access
   }
 
-  /** What the relay's clock showed ahead of this device's at the last welcome; null before one. */
+  /** See `SyncControl`. */
   get clockOffsetMs(): number | null {
     return this.#clockOffsetMs
   }
@@ -97,6 +98,11 @@ export class SyncEngine {
   wake(): void {
     this.#pusher?.wake()
     this.#fetcher?.wake()
+  }
+
+  /** Says who is where; nothing where there is no relay that would take it. */
+  say(messages: readonly ClientMessage[]): void {
+    if (this.#receiver !== null && this.#offers.has('awareness')) this.#connection?.send(messages)
   }
 
   /** Gets a document from the relay; false when it has none. @throws {TidemarkError} `relay/unreachable` without a connection, or what the relay says. */
@@ -248,7 +254,7 @@ export class SyncEngine {
         for (const name of message.documents) this.#fetcher?.purged(name)
         return this.#receiver?.purged(message.documents)
       case 'awareness':
-        return
+        return this.events.emit(message)
       case 'changes': {
         if (this.#receiver === null) return void this.#early.push(message)
         const named = message.changes.map(({ number, update }) => ({ name: connection.nameOf(number), bytes: update }))
@@ -262,8 +268,7 @@ export class SyncEngine {
         return
       case 'access':
         this.#signedIn(message)
-        this.#receiver?.regrant(message.grants)
-        return
+        return this.#receiver?.regrant(message.grants)
       case 'bye':
         return this.dispatch({ type: 'bye', error: new TidemarkError(message.code, message.detail), retryAfterMs: message.retryAfterMs })
     }
