@@ -27,6 +27,23 @@ async function write(writer: WireClient, names: readonly string[], client: { las
   await writer.until(() => writer.isAcked(writer.pushed))
 }
 
+/** A log's methods, to be replaced one by one. */
+const logOf = (log: Log): Log => ({
+  open: (space) => log.open(space),
+  renew: (space) => log.renew(space),
+  append: (batch) => log.append(batch),
+  changes: (space, after, limits) => log.changes(space, after, limits),
+  changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
+  load: (space, document) => log.load(space, document),
+  claims: (space, clients) => log.claims(space, clients),
+  spaces: () => log.spaces(),
+  readerCursor: (reader, space) => log.readerCursor(reader, space),
+  saveReaderCursor: (reader, space, cursor) => log.saveReaderCursor(reader, space, cursor),
+  awaiting: (space, limit) => log.awaiting(space, limit),
+  compact: (space, document) => log.compact(space, document),
+  close: () => log.close(),
+})
+
 /** Lets everything that is ready run. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -115,6 +132,38 @@ describe('the feed', () => {
     await second.until(() => state.cursor?.seq === 7)
     expect(second.messages.find(({ type }) => type === 'changes')).toMatchObject({ mode: 'catch-up', from: 0, to: 5, last: 2 })
     await expectSame(log, second)
+  })
+
+  test('[P3] a reader that comes while an older listing is being read is not given that one', async () => {
+    const ports = { clock: systemClock, random: systemRandom }
+    const log = createMemoryLog(ports)
+    const gate = Promise.withResolvers<void>()
+    let listings = 0
+    // Each listing is of the moment in which it was asked for, and comes late.
+    const late: Log = {
+      ...logOf(log),
+      changedDocuments: async (...asked) => {
+        listings++
+        const page = await log.changedDocuments(...asked)
+        await gate.promise
+        return page
+      },
+    }
+    const relay = createRelay({ log: late, ...ports })
+    const writer = connect(relay)
+    await writer.welcomed()
+    const client = { last: 0 }
+    await write(writer, ['note/a'], client)
+    const [early, beside] = [connect(relay), connect(relay)]
+    await Promise.all([early.welcomed(), beside.welcomed()])
+    await write(writer, ['note/b'], client)
+    const later = connect(relay)
+    await later.welcomed()
+    await settle()
+    gate.resolve()
+    await Promise.all([early, beside, later].map((reader) => reader.until(() => reader.state.cursor?.seq === 2)))
+    for (const reader of [early, beside, later]) await expectSame(log, reader)
+    expect(listings).toBe(2)
   })
 
   test('[P5] coming back after a pause costs what changed meanwhile', async () => {
