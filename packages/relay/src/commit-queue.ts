@@ -44,7 +44,7 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
   return new Queue(options)
 }
 
-/** An append under way; the log never throws at the call. */
+/** An append under way. */
 interface Running {
   readonly batch: readonly Commit[]
   readonly outcome: Promise<readonly Place[] | TidemarkError>
@@ -89,10 +89,16 @@ class Queue implements CommitQueue {
   #appendNext(): Running | null {
     if (this.#waiting.length === 0) return null
     const batch = this.#take()
-    const outcome = this.#options.log
-      .append(batch.map((commit) => commit.entry))
-      .catch((error) => toTidemarkError(error, 'relay/log-failed'))
-    return { batch, outcome }
+    return { batch, outcome: this.#append(batch) }
+  }
+
+  /** Never rejects: what a log throws at the call fails the batch as well. */
+  async #append(batch: readonly Commit[]): Promise<readonly Place[] | TidemarkError> {
+    try {
+      return await this.#options.log.append(batch.map((commit) => commit.entry))
+    } catch (error) {
+      return toTidemarkError(error, 'relay/log-failed')
+    }
   }
 
   #commit(batch: readonly Commit[], places: readonly Place[]): void {

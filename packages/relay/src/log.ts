@@ -146,3 +146,23 @@ export interface Log {
   /** Finishes what was begun, then refuses everything; idempotent. */
   close(): Promise<void>
 }
+
+/** `log` with some of its methods replaced, such as to measure them. */
+export function logWith(log: Log, replaced: Partial<Log>): Log {
+  return {
+    open: (space) => log.open(space),
+    renew: (space) => log.renew(space),
+    append: (batch) => log.append(batch),
+    changes: (space, after, limits) => log.changes(space, after, limits),
+    changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
+    load: (space, document) => log.load(space, document),
+    claims: (space, clients) => log.claims(space, clients),
+    spaces: () => log.spaces(),
+    readerCursor: (reader, space) => log.readerCursor(reader, space),
+    saveReaderCursor: (reader, space, cursor) => log.saveReaderCursor(reader, space, cursor),
+    awaiting: (space, limit) => log.awaiting(space, limit),
+    compact: (space, document) => log.compact(space, document),
+    close: () => log.close(),
+    ...replaced,
+  }
+}

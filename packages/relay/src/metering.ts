@@ -4,7 +4,7 @@
 import type { Clock, ErrorCode } from '@tidemark/base'
 import type { Socket, SocketHandlers } from '@tidemark/protocol'
 import type { Acceptor } from './acceptor.ts'
-import type { Log } from './log.ts'
+import { type Log, logWith } from './log.ts'
 
 /** Where the counts go. */
 export interface RelayMeter {
@@ -27,19 +27,7 @@ export interface RelayMeter {
 }
 
 export function meteredLog(log: Log, meter: RelayMeter, clock: Clock): Log {
-  return {
-    open: (space) => log.open(space),
-    renew: (space) => log.renew(space),
-    changes: (space, after, limits) => log.changes(space, after, limits),
-    changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
-    load: (space, document) => log.load(space, document),
-    claims: (space, clients) => log.claims(space, clients),
-    spaces: () => log.spaces(),
-    readerCursor: (reader, space) => log.readerCursor(reader, space),
-    saveReaderCursor: (reader, space, cursor) => log.saveReaderCursor(reader, space, cursor),
-    awaiting: (space, limit) => log.awaiting(space, limit),
-    compact: (space, document) => log.compact(space, document),
-    close: () => log.close(),
+  return logWith(log, {
     append: async (batch) => {
       const startMs = clock.monotonic()
       try {
@@ -55,7 +43,7 @@ export function meteredLog(log: Log, meter: RelayMeter, clock: Clock): Log {
         throw error
       }
     },
-  }
+  })
 }
 
 export function meteredAcceptor(acceptor: Acceptor, meter: RelayMeter): Acceptor {

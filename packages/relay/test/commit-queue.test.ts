@@ -110,4 +110,30 @@ describe('group commit', () => {
     await settle()
     expect(events.slice(3)).toEqual(['batch of 1', 'c'])
   })
+
+  test('[P2] a log that throws at the call fails the batch, and the queue goes on', async () => {
+    const outcomes: string[] = []
+    let calls = 0
+    const append = (batch: readonly LogEntry[]) => {
+      if (calls++ === 0) throw new TidemarkError('relay/log-failed', 'the log was closed')
+      return Promise.resolve(batch.map(() => ({ seq: 1, number: 1 })))
+    }
+    const queue = createCommitQueue({
+      log: { append } as unknown as Log,
+      bounds: defaultRelayBounds,
+      onCommitted: () => undefined,
+      onFailed: () => undefined,
+    })
+    const add = (document: string): Promise<void> =>
+      new Promise((resolve) => {
+        const told = (outcome: string) => () => {
+          outcomes.push(`${document} ${outcome}`)
+          resolve()
+        }
+        queue.add({ entry: entry(document, 1), author: queue, committed: told('committed'), failed: told('failed') })
+      })
+    await add('a')
+    await add('b')
+    expect(outcomes).toEqual(['a failed', 'b committed'])
+  })
 })

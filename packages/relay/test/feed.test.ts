@@ -2,6 +2,7 @@ import { systemClock, systemRandom } from '@tidemark/base'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createMemoryLog, createRelay, type Log, type Relay, type RelayBounds } from '../src/index.ts'
+import { logWith } from '../src/log.ts'
 import { letters, loadOf } from './log.contract.ts'
 import { connect, createReplicaState, type Line, textUpdate, type WireClient } from './wire-client.ts'
 
@@ -26,23 +27,6 @@ async function write(writer: WireClient, names: readonly string[], client: { las
   }
   await writer.until(() => writer.isAcked(writer.pushed))
 }
-
-/** A log's methods, to be replaced one by one. */
-const logOf = (log: Log): Log => ({
-  open: (space) => log.open(space),
-  renew: (space) => log.renew(space),
-  append: (batch) => log.append(batch),
-  changes: (space, after, limits) => log.changes(space, after, limits),
-  changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
-  load: (space, document) => log.load(space, document),
-  claims: (space, clients) => log.claims(space, clients),
-  spaces: () => log.spaces(),
-  readerCursor: (reader, space) => log.readerCursor(reader, space),
-  saveReaderCursor: (reader, space, cursor) => log.saveReaderCursor(reader, space, cursor),
-  awaiting: (space, limit) => log.awaiting(space, limit),
-  compact: (space, document) => log.compact(space, document),
-  close: () => log.close(),
-})
 
 /** Lets everything that is ready run. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -140,15 +124,14 @@ describe('the feed', () => {
     const gate = Promise.withResolvers<void>()
     let listings = 0
     // Each listing is of the moment in which it was asked for, and comes late.
-    const late: Log = {
-      ...logOf(log),
+    const late = logWith(log, {
       changedDocuments: async (...asked) => {
         listings++
         const page = await log.changedDocuments(...asked)
         await gate.promise
         return page
       },
-    }
+    })
     const relay = createRelay({ log: late, ...ports })
     const writer = connect(relay)
     await writer.welcomed()

@@ -1,15 +1,8 @@
 import { systemClock, systemRandom } from '@tidemark/base'
 import { encodeClientMessages, wireVersion } from '@tidemark/protocol'
 import { describe, expect, test } from 'vitest'
-import {
-  createMemoryDisk,
-  createMemoryLog,
-  createRelay,
-  type Log,
-  type MemoryLogOptions,
-  type Relay,
-  type RelayOptions,
-} from '../src/index.ts'
+import { createMemoryDisk, createMemoryLog, createRelay, type MemoryLogOptions, type Relay, type RelayOptions } from '../src/index.ts'
+import { logWith } from '../src/log.ts'
 import { connect, textUpdate, WireClient } from './wire-client.ts'
 
 function startRelay(log: Partial<MemoryLogOptions> = {}, options: Partial<RelayOptions> = {}): Relay {
@@ -34,23 +27,6 @@ function gate(): { readonly hook: () => Promise<void>; open(): void; fail(): voi
 
 /** Lets everything that is ready run. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-/** The log's methods, to be spread into one that differs in some. */
-const boundTo = (log: Log): Log => ({
-  open: (space) => log.open(space),
-  renew: (space) => log.renew(space),
-  append: (batch) => log.append(batch),
-  changes: (space, after, limits) => log.changes(space, after, limits),
-  changedDocuments: (space, from, afterNumber, limits) => log.changedDocuments(space, from, afterNumber, limits),
-  load: (space, document) => log.load(space, document),
-  claims: (space, clients) => log.claims(space, clients),
-  spaces: () => log.spaces(),
-  readerCursor: (reader, space) => log.readerCursor(reader, space),
-  saveReaderCursor: (reader, space, cursor) => log.saveReaderCursor(reader, space, cursor),
-  awaiting: (space, limit) => log.awaiting(space, limit),
-  compact: (space, document) => log.compact(space, document),
-  close: () => log.close(),
-})
 
 describe('a session', () => {
   test('one client’s push is acknowledged and reaches the other', async () => {
@@ -223,7 +199,7 @@ describe('a session', () => {
   test('[P6] a log that cannot be read ends the session with a typed goodbye and a time to come back', async () => {
     const log = createMemoryLog({ random: systemRandom })
     const changedDocuments = (): Promise<never> => Promise.reject(new Error('the disk is gone'))
-    const relay = createRelay({ log: { ...boundTo(log), changedDocuments }, clock: systemClock, random: systemRandom })
+    const relay = createRelay({ log: logWith(log, { changedDocuments }), clock: systemClock, random: systemRandom })
     const ada = connect(relay)
     await ada.welcomed()
     ada.push('note/1', textUpdate('hello', 1))
