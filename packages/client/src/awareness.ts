@@ -41,7 +41,8 @@ export interface EntityAwareness {
   /** One's own state; null while nothing is shown of oneself. */
   getLocalState(): AwarenessState | null
   /**
-   * Shows this of oneself from now on, and nothing with null.
+   * Shows this of oneself from now on, and nothing with null. Once the document is closed nothing happens: editors that are
+   * taken down after it may still call this.
    *
    * @throws {TidemarkError} `schema/invalid` for what is no JSON object, `schema/too-large` above 64 KiB; the state stays as it was.
    */
@@ -77,6 +78,7 @@ export class Awareness implements EntityAwareness {
   readonly #listeners = { change: new Set<AwarenessListener>(), update: new Set<AwarenessListener>() }
   readonly #stop: () => void
   #client: number
+  #isClosed = false
 
   constructor(options: AwarenessOptions) {
     this.#options = options
@@ -103,6 +105,7 @@ export class Awareness implements EntityAwareness {
 
   setLocalState(state: AwarenessState | null): void {
     const json = jsonOf(state)
+    if (this.#isClosed) return
     const entry = { client: this.#client, clock: (this.meta.get(this.#client)?.clock ?? 0) + 1, state: json }
     this.#tell([this.#put(entry)], 'local')
     this.#options.say([entry])
@@ -152,6 +155,7 @@ export class Awareness implements EntityAwareness {
   /** What takes one's own state away. */
   close(): readonly AwarenessEntry[] {
     this.#stop()
+    this.#isClosed = true
     const own = this.own().map(({ client, clock }) => ({ client, clock: clock + 1, state: noState }))
     this.#tell(
       own.map((entry) => this.#put(entry)),

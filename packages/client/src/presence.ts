@@ -9,7 +9,7 @@
  * 3. What came by the relay goes with the connection, and comes back with the next one.
  * 4. Nothing of it is stored.
  */
-import type { Clock } from '@tidemark/base'
+import { type Clock, TidemarkError } from '@tidemark/base'
 import type { AwarenessEntry, ClientMessage } from '@tidemark/protocol'
 import type * as Y from 'yjs'
 import { Awareness, type EntityAwareness, noState } from './awareness.ts'
@@ -59,8 +59,9 @@ export class Presence {
     this.#options = options
   }
 
-  /** The awareness of an open document, until that is destroyed. */
+  /** The awareness of an open document, until that is destroyed. @throws {TidemarkError} `client/closed` */
   of(document: string, doc: Y.Doc): EntityAwareness {
+    if (this.#isClosed) throw new TidemarkError('client/closed', 'the space was closed')
     const room = this.#room(document)
     if (room.awareness !== null) return room.awareness
     const { clock } = this.#options

@@ -5,7 +5,7 @@
  * unhandled rejection; a failure is in the status too.
  */
 import { type Clock, TidemarkError } from '@tidemark/base'
-import type { Acknowledged } from '@tidemark/store'
+import type { Acknowledged, LocalStore } from '@tidemark/store'
 import type { StoredAt } from './saver.ts'
 import { within } from './settled.ts'
 
@@ -94,9 +94,17 @@ export class Confirmations {
     }
   }
 
-  /** The documents with writes that wait, and for each the numbers. */
-  waiting(): ReadonlyMap<string, readonly number[]> {
-    return new Map([...this.#expected].map(([name, expected]) => [name, expected.map((one) => one.n)]))
+  /** Settles the writes that are no longer behind their document's mark, whoever told of their acknowledgement. */
+  async find(load: LocalStore['load']): Promise<void> {
+    const waiting = new Map([...this.#expected].map(([name, expected]) => [name, expected.map((one) => one.n)]))
+    if (waiting.size === 0) return
+    const stored = await load([...waiting.keys()])
+    const items = [...stored.values()].flatMap(({ record }): Acknowledged[] => {
+      const from = record.pending[this.#writer]?.from ?? Number.POSITIVE_INFINITY
+      const done = (waiting.get(record.name) ?? []).filter((n) => n < from)
+      return done.length === 0 ? [] : [{ name: record.name, writer: this.#writer, upTo: Math.max(...done), seq: record.lastSeq }]
+    })
+    this.acknowledged(items)
   }
 
   close(): void {

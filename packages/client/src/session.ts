@@ -336,22 +336,12 @@ class Session implements Space {
   /** A tab leads anew: the one before may have stored what it told nobody. */
   #ledAnew(): void {
     this.#documents.refresh()
-    this.#findConfirmed().catch((error: unknown) => {
-      if (this.#closing === null) reportUncaught(error)
-    })
-  }
-
-  /** Settles receipts whose writes are no longer behind their document's mark. */
-  async #findConfirmed(): Promise<void> {
-    const waiting = this.#confirmations.waiting()
-    if (waiting.size === 0) return
-    const stored = await this.#options.store.load([...waiting.keys()])
-    const items = [...stored.values()].flatMap(({ record }) => {
-      const from = record.pending[this.#writer]?.from ?? Number.POSITIVE_INFINITY
-      const done = (waiting.get(record.name) ?? []).filter((n) => n < from)
-      return done.length === 0 ? [] : [{ name: record.name, writer: this.#writer, upTo: Math.max(...done), seq: record.lastSeq }]
-    })
-    this.#confirmations.acknowledged(items)
+    const { store } = this.#options
+    this.#confirmations
+      .find((names) => store.load(names))
+      .catch((error: unknown) => {
+        if (this.#closing === null) reportUncaught(error)
+      })
   }
 
   #refreshed(rows: readonly RowAt[]): void {

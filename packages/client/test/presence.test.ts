@@ -46,8 +46,12 @@ describe('presence', () => {
     const bob = await stage.device('bob').tab()
     const [annsReport, bobsReport] = [await open(ann, 'Ann'), await open(bob, 'Bob')]
     await Promise.all([shows(annsReport.awareness, ['Ann', 'Bob']), shows(bobsReport.awareness, ['Ann', 'Bob'])])
+    const late = bobsReport.awareness
     bobsReport.close()
     await shows(annsReport.awareness, ['Ann'])
+    // An editor that is taken down after its document does not bring its person back.
+    late.setLocalState({ name: 'Bob' })
+    expect(late.getStates().has(late.clientID)).toBe(false)
     await open(bob, 'Bob again')
     await shows(annsReport.awareness, ['Ann', 'Bob again'])
     await bob.close()

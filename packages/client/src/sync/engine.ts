@@ -26,6 +26,7 @@ import { Fetcher } from './fetcher.ts'
 import { backoffLimits, initialState, phaseOf, type SyncEffect, type SyncEvent, type SyncState, step } from './machine.ts'
 import { Pusher } from './pusher.ts'
 import { Receiver } from './receiver.ts'
+import { forgetRefusals } from './refusals.ts'
 import { Renewal } from './renewal.ts'
 import { cursorJson, incarnationsJson, type ReplicaState, readReplicaState, scoped, welcomed } from './replica.ts'
 
@@ -80,7 +81,7 @@ export class SyncEngine {
     return this.#access
   }
 
-  /** See `SyncControl`. */
+  /** What the relay's clock showed ahead of this device's at the last welcome; null before one. */
   get clockOffsetMs(): number | null {
     return this.#clockOffsetMs
   }
@@ -115,14 +116,9 @@ export class SyncEngine {
   async retryNow(): Promise<void> {
     const { store } = this.#options
     this.dispatch({ type: 'retry-now' })
-    const totals = await store.pendingTotals()
-    const refused = (await store.pending(totals.documents)).filter((one) => one.record.problem !== null)
-    if (refused.length > 0) {
-      const names = refused.map((one) => one.record.name)
-      await store.commit({ docs: names.map((name) => ({ name, problem: null })) })
-      // Only now: a refusal that came before would be told after it, and stay though nothing is refused any more.
-      this.events.emit({ type: 'retried', names })
-    }
+    const names = await forgetRefusals(store)
+    // Only now: a refusal that came before would be told after it, and stay though nothing is refused any more.
+    if (names.length > 0) this.events.emit({ type: 'retried', names })
     this.#pusher?.retry()
   }
 
