@@ -42,8 +42,8 @@ export interface LocalStore {
   load(names: readonly string[]): Promise<ReadonlyMap<string, StoredDocument>>
 
   /**
-   * `names` in the order in which the database keeps them: loads of neighbours cost least. Left out where the order is
-   * that of the names.
+   * `names` in the order in which the database keeps them: loads of neighbours cost least. Left out where no order
+   * costs less than another.
    */
   inStoredOrder?(names: readonly string[]): Promise<readonly string[]>
 
