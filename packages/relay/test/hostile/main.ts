@@ -9,6 +9,8 @@
  * Ends with 1 at the first failure, and says how to run that case again.
  */
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createFuzz } from './fuzz.ts'
 import { measureAttacks } from './measure-attacks.ts'
 
@@ -18,7 +20,9 @@ const number = (value: string | undefined, otherwise: number): number => (value 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const maxHeapGrowthBytes = 64 << 20
-const collect = (): void => (globalThis as { gc?: () => void }).gc?.()
+// Without it the heap would be told with what is not collected yet.
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 
 if (values.attacks !== 'none') {
   say('held ms  took ms   pushes     bytes  refused  attack')
