@@ -63,6 +63,8 @@ export interface Feed {
   unfollow(document: string): void
   /** Reads on, as far as it may. */
   wake(): void
+  /** Tells how far it has read since it last sent something, for what is sent now anyway; nothing where nothing was passed. */
+  passed(): readonly RelayMessage[]
   /** The client takes so many bytes of updates more. */
   grant(bytes: number): void
   /** From now on the session may see this; gives what its cursor is to call its grants until the next widening is done. */
@@ -245,26 +247,29 @@ class SessionFeed implements Feed {
     const seen = this.#chosenOf(entry.seen(this.#sent.view, this.#sent.visible))
     if (seen.purged.length > 0) this.#tellPurged(seen.purged)
     this.#position = { mode: 'live', seq: entry.seq }
-    if (isOwn || seen.changes.length === 0) {
-      // One's own commit is told of at once: with it the cursor moves past what one holds already.
-      if (isOwn) this.#tellPassed()
-      return
-    }
+    // One's own commit is told of with its acknowledgement: the cursor moves past what one holds already.
+    if (isOwn || seen.changes.length === 0) return
     this.#credit -= seen.bytes
     this.#tellNames(seen.changes)
     if (this.#toldSeq === entry.after && this.#chosen === null) {
       this.#options.send(seen.frames())
       this.#toldSeq = entry.seq
-    } else this.#sendLive(entry.seq, seen.changes)
+    } else this.#encode(this.#live(entry.seq, seen.changes))
+  }
+
+  passed(): readonly RelayMessage[] {
+    const { mode } = this.#position
+    return mode === 'live' && this.#position.seq > this.#toldSeq && !this.#isClosed ? [this.#live(this.#position.seq, [])] : []
   }
 
   #tellPassed(): void {
-    if (this.#position.mode === 'live' && this.#position.seq > this.#toldSeq && !this.#isClosed) this.#sendLive(this.#position.seq, [])
+    for (const message of this.passed()) this.#encode(message)
   }
 
-  #sendLive(seq: number, changes: readonly Change[]): void {
-    this.#encode({ type: 'changes', mode: 'live', after: this.#toldSeq, seq, changes })
+  #live(seq: number, changes: readonly Change[]): RelayMessage {
+    const after = this.#toldSeq
     this.#toldSeq = seq
+    return { type: 'changes', mode: 'live', after, seq, changes }
   }
 
   #readLog(): Promise<void> {

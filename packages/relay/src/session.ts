@@ -321,7 +321,7 @@ class TidemarkSession implements Session, Member {
     const settle = (outcome: Outcome): void => {
       if (this.#phase !== 'open') return
       if (outcome.type === 'failed') this.#endBy(outcome.error)
-      else this.#send(answer(outcome))
+      else this.#send([...(this.#feed?.passed() ?? []), ...answer(outcome)])
     }
     const space = this.#space as Space
     const { principal, grants } = this.#permit as Permit

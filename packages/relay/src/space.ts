@@ -66,7 +66,7 @@ export class Space {
     const changes = mergeByDocument(batch.filter(({ place }) => !gone.has(place.number)))
     this.ring.add({ after: this.#head, seq: last.place.seq, changes, purged, author: authors.size === 1 ? author : null })
     this.#head = last.place.seq
-    for (const member of [...this.members]) member.wake()
+    for (const member of this.members) member.wake()
   }
 
   fail(error: TidemarkError): void {

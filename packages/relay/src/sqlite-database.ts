@@ -6,7 +6,8 @@
  *    process, however that ends.
  * 2. A database that is not this relay's, or newer than it, is refused before anything is written.
  * 3. What is deleted is overwritten (`secure_delete`), so that a purge leaves nothing in free pages.
- * 4. A commit returns only after fsync (`synchronous=FULL` in WAL mode syncs the log at each commit).
+ * 4. A commit returns only after fsync (`synchronous=FULL` in WAL mode syncs the log at each commit). One in some hundreds also
+ *    folds the write-ahead log into the database, so that it stays below about 16 MB.
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,6 +21,11 @@ export const databaseFile = 'relay.sqlite'
 /** Beside it while a backup is being put in its place. */
 export const restoringFile = 'relay.sqlite.restoring'
 const lockFile = 'relay.lock'
+/**
+ * Pages of 4 KiB in the write-ahead log before a commit folds them into the database. That commit takes several times as long as
+ * others; with SQLite's 1,000 it is one in 170 and decides the 99th percentile of what readers see.
+ */
+const foldPages = 4_096
 
 const schema = `
 CREATE TABLE spaces (
@@ -137,6 +143,7 @@ export function openDatabase(directory: string): DatabaseSync {
     database = new DatabaseSync(path)
     if (!isNew) checkOwner(database, path)
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;')
+    database.exec(`PRAGMA wal_autocheckpoint = ${foldPages}`)
     if (numberOf(database, 'user_version') === 0) database.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`)
     const missing = additions.slice(numberOf(database, 'user_version') - 1)
     if (missing.length > 0) database.exec(`BEGIN IMMEDIATE; ${missing.join('')} PRAGMA user_version = ${schemaVersion}; COMMIT;`)

@@ -133,6 +133,16 @@ describe('a session', () => {
     expect(ada.state.documents.size).toBe(0)
   })
 
+  test('it hears of its own commit in the frame of the acknowledgement', async () => {
+    const ada = connect(startRelay())
+    await ada.welcomed()
+    const before = ada.frames
+    ada.push('note/1', textUpdate('hello', 1))
+    await ada.until(() => ada.isAcked(1))
+    expect(ada.state.cursor?.seq).toBe(1)
+    expect(ada.frames - before).toBe(1)
+  })
+
   test('refusals are typed, stand in order among the acknowledgements, and end nothing', async () => {
     const relay = startRelay({}, { limits: { announced: { maxFrameBytes: 1 << 20, maxUpdateBytes: 1_000, maxPushesInFlight: 256 } } })
     const ada = connect(relay)

@@ -49,6 +49,7 @@ export class WireClient {
   welcome: Welcome | null = null
   closedWith: number | null = null
   receivedBytes = 0
+  frames = 0
   readonly #decoder = createRelayFrameDecoder()
   readonly #names = new Map<number, string>()
   readonly #options: WireClientOptions
@@ -63,6 +64,7 @@ export class WireClient {
       open: () => this.send(this.hello()),
       message: (bytes) => {
         this.receivedBytes += bytes.length
+        this.frames++
         for (const message of this.#decoder.decode(bytes)) this.#take(message)
         this.#check()
       },
