@@ -14,7 +14,7 @@
  */
 import type { ErrorCode } from '@tidemark/base'
 import { type Access, parseDocumentName } from '@tidemark/protocol'
-import { dotKey, firstProposal, type GuardFile, isDot, type KnownEntry } from '@tidemark/schema'
+import { type Dot, dotKey, firstProposal, type GuardFile, isDot, type KnownEntry } from '@tidemark/schema'
 import type { DeleteSet } from '@tidemark/updates'
 import type { Placed } from './placed.ts'
 import { anonymous } from './sign-in.ts'
@@ -24,7 +24,10 @@ interface Standing {
   readonly field: string
   /** What makes equal values one candidate. */
   readonly value: string
-  readonly isKept: boolean
+  readonly by: string
+  readonly k: KnownEntry['k']
+  readonly t: number
+  readonly i: Dot
   isSuperseded: boolean
 }
 
@@ -83,10 +86,8 @@ export function createGuard(file: GuardFile | null): Guard {
         if (refusal !== null) return refusal
       }
       const rules = file === null ? undefined : typeRules(file, guarded.document)
-      for (const { entry } of placed) {
-        const refusal = entry === null ? null : refuseEntry(index, entry, rules, guarded)
-        if (refusal !== null) return refusal
-      }
+      const unruly = rules === undefined ? null : refuseEntries(index, rules, guarded)
+      if (unruly !== null) return unruly
       const superseding = new Set(placed.flatMap(({ entry }) => entry?.names ?? []))
       const refusal = refuseDeletes(index, guarded, superseding)
       if (refusal !== null) return refusal
@@ -117,16 +118,42 @@ function refuseShape({ client, clock, i, by, o }: Placed, { principal, kind, clo
   return unknown === undefined ? null : invalid(`the entry at ${own} supersedes something that is not known`)
 }
 
-function refuseEntry(index: GuardIndex, entry: KnownEntry, rules: Rules | undefined, guarded: Guarded): Refusal | null {
-  const { access, kind, isRelay } = guarded
-  if (rules === undefined || kind === 'carry' || isRelay) return null
+/**
+ * Judges the entries of one push as if each came by itself: what one of them has ended no other ends again. In which order they
+ * were made the bytes do not tell, so those that would be refused are looked at again behind the rest.
+ */
+function refuseEntries(index: GuardIndex, rules: Rules, guarded: Guarded): Refusal | null {
+  if (guarded.kind === 'carry' || guarded.isRelay) return null
+  const ended = new Set<string>()
+  let left = guarded.placed.flatMap(({ entry }) => entry ?? [])
+  for (let looks = 0; ; looks++) {
+    const again: KnownEntry[] = []
+    let first: Refusal | null = null
+    for (const entry of left) {
+      const refusal = refuseEntry(index, entry, rules, guarded, ended)
+      if (refusal === null) for (const name of entry.names) ended.add(`${name} ${entry.f}`)
+      else again.push(entry)
+      first ??= refusal
+    }
+    if (first === null || again.length === left.length || looks === maxLooks) return first
+    left = again
+  }
+}
+
+/** As many lives of tabs as one push is likely to hold, whose entries end what others began. */
+const maxLooks = 16
+
+function refuseEntry(index: GuardIndex, entry: KnownEntry, rules: Rules, guarded: Guarded, ended: ReadonlySet<string>): Refusal | null {
+  const { access } = guarded
   const { f, k, key } = entry
   if (rules.arbitrated.includes(f)) return refuseAnswer(index, entry, guarded)
   if (!rules.critical.includes(f)) return null
   if (k === 'decide')
     return access === 'decide' ? null : forbidden(`the entry at ${key} decides a conflict of ${f}, which this user may not`)
-  const values = new Set(entry.o.flatMap(([client, clock]) => valueThatStands(index, client, clock, f)))
-  return values.size > 1 ? invalid(`the entry at ${key} ends a conflict of ${f} without deciding it`) : null
+  const open = entry.o.filter((dot) => !ended.has(`${dotKey(dot)} ${f}`)).flatMap((dot) => standingAt(index, dot, f))
+  return candidates(open, rules.latestOfAuthor?.includes(f) === true) > 1
+    ? invalid(`the entry at ${key} ends a conflict of ${f} without deciding it`)
+    : null
 }
 
 /** Intents of one's own may be replaced, and refusals of one's own put away; everything else in the field is the relay's. */
@@ -148,16 +175,29 @@ function refuseAnswer({ heads }: GuardIndex, { f, k, key, names }: KnownEntry, {
   return waiting < maxIntents ? null : invalid(`${waiting} intents wait for an answer in ${f}`)
 }
 
-function valueThatStands(index: GuardIndex, client: number, clock: number, field: string): string[] {
+function standingAt(index: GuardIndex, [client, clock]: Dot, field: string): Standing[] {
   const standing = index.standing.get(client)?.get(clock)
-  return standing === undefined || standing.isSuperseded || standing.field !== field ? [] : [standing.value]
+  return standing === undefined || standing.isSuperseded || standing.field !== field ? [] : [standing]
+}
+
+const isLater = (a: Standing, b: Standing): boolean => (a.t - b.t || a.i[0] - b.i[0] || a.i[1] - b.i[1]) > 0
+
+/** How many candidates a reader makes of these: what a withdrawal brought back stands only where nothing else does. */
+function candidates(standing: readonly Standing[], isLatestOfAuthor: boolean): number {
+  const values = standing.filter(({ k }) => k !== 'withdraw')
+  const isPassed = (one: Standing): boolean =>
+    isLatestOfAuthor &&
+    one.k === 'set' &&
+    values.some((other) => other.k === 'set' && other.by !== '' && other.by === one.by && isLater(other, one))
+  const shown = values.length === 0 ? standing : values.filter((one) => !isPassed(one))
+  return new Set(shown.map(({ value }) => value)).size
 }
 
 /** What a carried entry had superseded may be pruned already, so that nothing tells of it any more: only what is kept for good is sure to be there. */
 function refuseDeletes(index: GuardIndex, { deletes, kind }: Guarded, superseding: ReadonlySet<string>): Refusal | null {
   for (const [client, clock, standing] of within(index, deletes)) {
     const dot = dotKey([client, clock])
-    if (standing.isKept) return invalid(`the entry at ${dot} is kept for good, and would be deleted`)
+    if (keptKinds.has(standing.k)) return invalid(`the entry at ${dot} is kept for good, and would be deleted`)
     if (kind === 'push' && !standing.isSuperseded && !superseding.has(dot))
       return invalid(`the entry at ${dot} still stands, and would be deleted`)
   }
@@ -201,8 +241,8 @@ function stand(index: GuardIndex, { client, clock, entry, value }: Placed, rules
   if (entry === null) return
   const own = index.standing.get(client) ?? new Map<number, Standing>()
   index.standing.set(client, own)
-  const { f, k, key } = entry
-  own.set(clock, { field: f, value, isKept: keptKinds.has(k), isSuperseded: false })
+  const { i, f, k, key, by, t } = entry
+  own.set(clock, { field: f, value, by, k, t, i, isSuperseded: false })
   if (rules?.arbitrated.includes(f) !== true) return
   const heads = index.heads.get(f) ?? new Map<string, KnownEntry>()
   index.heads.set(f, heads)

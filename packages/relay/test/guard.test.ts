@@ -129,6 +129,63 @@ describe('honest writes', () => {
 })
 
 describe('[P4] a conflict', () => {
+  test('is none where a withdrawal stands beside a value: it is written over', async () => {
+    const relay = startRelay({ guardFile: file })
+    const [ann, bob] = [new Person(relay, 'ann:write'), new Person(relay, 'bob:write')]
+    await Promise.all([ann.client.welcomed(), bob.client.welcomed()])
+    ann.set('low')
+    expect(await ann.push()).toBe('taken')
+    await bob.take()
+    const mistaken = bob.finding.edit()
+    mistaken.set({ severity: 'high' })
+    mistaken.withdraw('severity')
+    ann.set('mid')
+    expect([await bob.push(), await ann.push()]).toEqual(['taken', 'taken'])
+    await Promise.all([ann.take(), bob.take()])
+    expect(ann.finding.value.severity).toMatchObject({ status: 'settled', value: 'mid' })
+    ann.set('high')
+    expect(await ann.push()).toBe('taken')
+  })
+
+  test('is none between values of one user, where only the latest of them stands', async () => {
+    const Own = defineEntity('finding', { version: 1, fields: { severity: critical(z.string().optional(), { sameAuthor: 'latest' }) } })
+    const relay = startRelay({ guardFile: guardFile([Own]) })
+    const [desk, phone] = [new Person(relay, 'ann:write'), new Person(relay, 'ann:write')]
+    await Promise.all([desk.client.welcomed(), phone.client.welcomed()])
+    const [own, other] = [Own.attach(desk.doc, { user: 'ann' }), Own.attach(phone.doc, { user: 'ann' })]
+    own.edit().set({ severity: 'low' })
+    other.edit().set({ severity: 'mid' })
+    expect([await desk.push(), await phone.push()]).toEqual(['taken', 'taken'])
+    await desk.take()
+    expect(own.conflicts).toEqual([])
+    own.edit().set({ severity: 'high' })
+    expect(await desk.push()).toBe('taken')
+  })
+
+  test('that is decided in a push may be named again by what follows in it', async () => {
+    const relay = startRelay({ guardFile: file })
+    const [, bob] = await inConflict(relay, 'bob:decide')
+    const heads = bob.finding.conflicts[0]?.candidates.map(({ id }) => id.split('.').map(Number)) ?? []
+    bob.finding.conflicts[0]?.decide({ value: 'mid' }, { reason: 'seen on site' })
+    const own = [bob.doc.clientID, Y.getState(bob.doc.store, bob.doc.clientID)]
+    bob.doc.getArray('$entries').push([{ i: own, f: 'severity', v: 'high', o: heads, by: 'bob', t: 1, k: 'set', s: 1 }])
+    expect(await bob.push()).toBe('taken')
+  })
+
+  test('is not ended by two plain writes of one push, each of which would come after the other', async () => {
+    const relay = startRelay({ guardFile: file })
+    const [ann] = await inConflict(relay)
+    const heads = ann.finding.shown().severity?.heads ?? []
+    const doc = new Y.Doc({ guid: name })
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(ann.doc))
+    const before = Y.encodeStateVector(doc)
+    for (const clock of [0, 1]) {
+      const entry = { i: [doc.clientID, clock], f: 'severity', v: 'mid', o: heads, by: 'ann', t: 1, k: 'set', s: 1 }
+      doc.getArray('$entries').push([entry])
+    }
+    expect(await ann.send(Y.encodeStateAsUpdate(doc, before))).toBe('relay/invalid')
+  })
+
   test('is decided only by who may', async () => {
     const relay = startRelay({ guardFile: file })
     const [ann, eve] = await inConflict(relay, 'bob:decide')

@@ -51,7 +51,7 @@ export {
   text,
 } from './field.ts'
 export type { InvalidField } from './field-reading.ts'
-export { type GuardFile, guardFile, parseGuardFile } from './guard-file.ts'
+export { type GuardFile, type GuardRules, guardFile, parseGuardFile } from './guard-file.ts'
 export type { DecisionRequest } from './host.ts'
 export type { Invariant, Violation } from './invariant.ts'
 export { canonicalJson, type Json } from './json.ts'
