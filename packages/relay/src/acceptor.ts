@@ -9,7 +9,7 @@
  * 3. After a failed commit the document's state is forgotten, and the space serves nobody until it has a
  *    new incarnation; unless the disk was full, which is a refusal: nothing was stored, and reading goes on.
  */
-import { type Clock, TidemarkError, toTidemarkError } from '@tidemark/base'
+import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { advanceState, type DeleteSet, deleteSetDifference, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
 import type { Amender, Amending, Arbitration } from './arbitration.ts'
 import type { CommitQueue } from './commit-queue.ts'
@@ -17,7 +17,7 @@ import type { DocumentStates, HotDocument } from './document-states.ts'
 import { askGate } from './gate.ts'
 import type { Guard, Refusal } from './guard.ts'
 import { type HookRunner, isPromise } from './hooks.ts'
-import { type Fits, type Judged, judgeUpdate, overgrown } from './judged.ts'
+import { type Fits, type Judged, judgeUpdate, shapeBounds } from './judged.ts'
 import type { RelayBounds } from './limits.ts'
 import { Lines } from './lines.ts'
 import type { Log, LogEntry, Place } from './log.ts'
@@ -40,7 +40,7 @@ import {
 } from './offer.ts'
 import type { Placed } from './placed.ts'
 import type { Space } from './space.ts'
-import { TurnBudget } from './turn-budget.ts'
+import type { TurnBudget } from './turn-budget.ts'
 import { packState, unpackCut } from './work/packing.ts'
 import type { Work } from './work/work.ts'
 
@@ -67,7 +67,8 @@ export interface AcceptorOptions {
   readonly bounds: RelayBounds
   readonly guard: Guard
   readonly log: Log
-  readonly clock: Clock
+  /** What may be read on the event loop in one turn. */
+  readonly turn: TurnBudget
   /** Where large updates are read. */
   readonly work: Work
   /** Answers what is proposed in arbitrated fields; null where nobody does. */
@@ -84,13 +85,11 @@ class DocumentAcceptor implements Acceptor {
   readonly #options: AcceptorOptions
   readonly #open = new Set<Promise<Outcome | null>>()
   readonly #lines = new Lines()
-  readonly #turn: TurnBudget
   #openBytes = 0
   #isClosed = false
 
   constructor(options: AcceptorOptions) {
     this.#options = options
-    this.#turn = new TurnBudget(options.clock, options.bounds.maxInlineBytes)
   }
 
   get openBytes(): number {
@@ -136,7 +135,7 @@ class DocumentAcceptor implements Acceptor {
       const hot = await this.#options.states.get(space.name, document)
       if (hot.state.stateVector.has(client) && !hot.owners.has(client)) await this.#learn(space, [client], hot)
       const update = space.failure === null ? build(hot) : null
-      return { outcome: update === null ? null : this.#take(...judgedOwn(space, document, author, update, hot)) }
+      return { outcome: update === null ? null : this.#take(...this.#own(space, document, author, update, hot)) }
     }).catch((cause: unknown): Outcome => ({ type: 'failed', error: toTidemarkError(cause, 'relay/log-failed') }))
     this.#open.add(amended)
     void amended.finally(() => this.#open.delete(amended))
@@ -175,14 +174,14 @@ class DocumentAcceptor implements Acceptor {
 
   /** Takes the offer at once when nothing has to be waited for; otherwise it and all that come after it wait in line. */
   #inTurn(offer: Offer): Promise<Outcome> {
-    const { states, bounds } = this.#options
+    const { states, bounds, turn } = this.#options
     const { space, document, update } = offer
     const isSmall = update.length <= bounds.maxInlineBytes
-    const valid = isSmall && this.#turn.takes(update.length) ? validateUpdate(update) : null
+    const valid = isSmall && turn.takes(update.length) ? validateUpdate(update) : null
     if (valid !== null && !this.#lines.has(keyOf(offer))) {
       const hot = states.get(space.name, document)
       if (!(hot instanceof Promise)) {
-        const judged = judgeUpdate(valid, hot.state, hot.guard !== null)
+        const judged = judgeUpdate(valid, hot.state, hot.guard !== null, bounds)
         if (unownedIn(hot, judged).length === 0) {
           const asked = this.#ask(offer, judged, hot)
           if (!isPromise(asked)) return asked === null ? this.#take(offer, judged, hot) : Promise.resolve(asked)
@@ -234,14 +233,15 @@ class DocumentAcceptor implements Acceptor {
 
   /** Judges an offer that is in line, so the state does not move meanwhile: here when it is small, elsewhere when it is not. */
   async #judged({ update, grant }: Offer, valid: ValidUpdate | null, hot: HotDocument): Promise<Judged> {
-    const { work, bounds } = this.#options
+    const { work, bounds, turn } = this.#options
     const isGuarded = hot.guard !== null
-    if (valid !== null) return judgeUpdate(valid, hot.state, isGuarded)
+    if (valid !== null) return judgeUpdate(valid, hot.state, isGuarded, bounds)
     if (update.length <= bounds.maxInlineBytes) {
-      await this.#turn.wait(update.length)
-      return judgeUpdate(validateUpdate(update), hot.state, isGuarded)
+      await turn.wait(update.length)
+      return judgeUpdate(validateUpdate(update), hot.state, isGuarded, bounds)
     }
-    const judged = await work.run('judge', { update: ownBytes(update), known: packState(hot.state), isGuarded }, grant.principal)
+    const input = { update: ownBytes(update), known: packState(hot.state), isGuarded, bounds: shapeBounds(bounds) }
+    const judged = await work.run('judge', input, grant.principal)
     return judged.type === 'fits' ? { type: 'fits', cut: unpackCut(judged.cut), placed: judged.placed } : judged
   }
 
@@ -253,7 +253,7 @@ class DocumentAcceptor implements Acceptor {
     if (arbitration === null || space.failure !== null || !isAwaiting(hot)) return outcome
     arbitration.waits(space, document, hot, (update) => {
       const before = hot.lastCommit
-      void this.#takeOne(...judgedOwn(space, document, arbitration, update, hot))
+      void this.#takeOne(...this.#own(space, document, arbitration, update, hot))
       return hot.lastCommit !== before
     })
     return outcome
@@ -265,6 +265,7 @@ class DocumentAcceptor implements Acceptor {
     if (hot.isPurged) return Promise.resolve(refused('relay/purged', `${offer.document} was purged`))
     if (judged.type === 'incomplete') return Promise.resolve(incomplete)
     if (judged.type === 'known') return whenDurable(hot, space.head)
+    if (judged.type === 'overgrown') return Promise.resolve(this.#tooLarge(offer, hot, judged.detail))
     const { cut, placed } = judged
     const didAwait = isAwaiting(hot)
     const claims = claimsOf(cut, offer.kind, hot)
@@ -281,6 +282,12 @@ class DocumentAcceptor implements Acceptor {
     return whenDurable(hot, 0).then((outcome) => (cut.dropped && outcome.type === 'committed' ? incomplete : outcome))
   }
 
+  /** What the relay itself writes, as `#take` wants it. */
+  #own(space: Space, document: string, author: object, update: Uint8Array, hot: HotDocument): [Offer, Judged, HotDocument] {
+    const judged = judgeUpdate(validateUpdate(update), hot.state, true, this.#options.bounds)
+    return [ownOffer(space, document, author, update), judged, hot]
+  }
+
   /** Whose the client ids of an update are, as far as nobody has asked yet. */
   async #learnOwners({ space }: Offer, judged: Judged, hot: HotDocument): Promise<void> {
     const clients = unownedIn(hot, judged)
@@ -293,6 +300,11 @@ class DocumentAcceptor implements Acceptor {
     for (const client of clients) if (!hot.owners.has(client)) hot.owners.set(client, claims.get(client) ?? null)
   }
 
+  #tooLarge({ space, document }: Offer, hot: HotDocument, detail: string): Refusal & Outcome {
+    this.#options.states.outgrown(space.name, document, hot)
+    return { type: 'refused', code: 'relay/too-large', detail }
+  }
+
   /** Why an update that fits may not come in; the index of what stands includes it when it may. */
   #refusal(offer: Offer, cut: Fits, placed: readonly Placed[], claims: readonly number[], hot: HotDocument): Refusal | null {
     const { document, grant, kind, space } = offer
@@ -300,14 +312,9 @@ class DocumentAcceptor implements Acceptor {
     const { bounds } = this.#options
     const { maxDocumentBytes, maxSpaceBytes, maxNewClients } = bounds
     const bytes = cut.update.length
-    const isTooLong = hot.logBytes + bytes > maxDocumentBytes
-    const problem = isTooLong
-      ? `the document would have ${hot.logBytes + bytes} bytes where ${maxDocumentBytes} are the limit`
-      : overgrown(hot.state, cut, bounds)
-    if (problem !== null) {
-      // Compaction may have made it smaller since: whoever comes next is judged by what the log has.
-      if (hot.inFlight === 0) this.#options.states.drop(space.name, document)
-      return { code: 'relay/too-large', detail: problem }
+    const size = hot.logBytes + bytes
+    if (size > maxDocumentBytes) {
+      return this.#tooLarge(offer, hot, `the document would have ${size} bytes where ${maxDocumentBytes} are the limit`)
     }
     if (cut.problem !== null) return { code: 'relay/invalid', detail: cut.problem }
     if (claims.length > maxNewClients) return { code: 'relay/too-large', detail: `${claims.length} client ids are new with one push` }
@@ -360,10 +367,3 @@ async function whenDurable(hot: HotDocument, seq: number): Promise<Outcome> {
     return error.code === 'relay/disk-full' ? refused(error.code, error.message) : { type: 'failed', error }
   }
 }
-
-/** What the relay itself writes, as `#take` wants it. */
-const judgedOwn = (space: Space, document: string, author: object, update: Uint8Array, hot: HotDocument): [Offer, Judged, HotDocument] => [
-  ownOffer(space, document, author, update),
-  judgeUpdate(validateUpdate(update), hot.state, true),
-  hot,
-]

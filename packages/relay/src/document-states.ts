@@ -6,11 +6,13 @@
  * 2. A state with commits in flight is never evicted; so what is loaded from the log is never behind.
  * 3. Count and estimated bytes are bounded; the least recently used go first.
  */
+import type { Clock } from '@tidemark/base'
 import { type DocumentState, emptyState } from '@tidemark/updates'
 import type { Guard, GuardIndex } from './guard.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log, Place } from './log.ts'
 import type { Placed } from './placed.ts'
+import type { TurnBudget } from './turn-budget.ts'
 import { unpackState } from './work/packing.ts'
 import { doJob, type Work } from './work/work.ts'
 
@@ -28,6 +30,7 @@ export interface HotDocument {
   inFlight: number
   /** Settles with the last accepted commit; null when nothing was accepted since the state was loaded. */
   lastCommit: Promise<Place> | null
+  readonly loadedAtMs: number
   /** Estimated bytes at the last look. */
   bytes: number
   /** How often it may change before the estimate is made again. */
@@ -45,26 +48,42 @@ export interface DocumentStates {
   trim(): void
   /** Forgets a state, because what it ran ahead to has failed. */
   drop(space: string, document: string): void
+  /** Something was refused for the document's size: it is read from the log again, where that may have been compacted since. */
+  outgrown(space: string, document: string, hot: HotDocument): void
 }
 
-export function createDocumentStates(log: Log, bounds: RelayBounds, guard: Guard, work: Work): DocumentStates {
-  return new States(log, bounds, guard, work)
+export function createDocumentStates(parts: DocumentStatesParts): DocumentStates {
+  return new States(parts)
+}
+
+export interface DocumentStatesParts {
+  readonly log: Log
+  readonly clock: Clock
+  readonly bounds: RelayBounds
+  readonly guard: Guard
+  readonly work: Work
+  /** What may be read on the event loop in one turn. */
+  readonly turn: TurnBudget
 }
 
 class States implements DocumentStates {
   readonly #log: Log
+  readonly #clock: Clock
   readonly #bounds: RelayBounds
   readonly #guard: Guard
   readonly #work: Work
+  readonly #turn: TurnBudget
   readonly #hot = new Map<string, HotDocument>()
   readonly #loads = new Map<string, Promise<HotDocument>>()
   #bytes = 0
 
-  constructor(log: Log, bounds: RelayBounds, guard: Guard, work: Work) {
+  constructor({ log, clock, bounds, guard, work, turn }: DocumentStatesParts) {
     this.#log = log
+    this.#clock = clock
     this.#bounds = bounds
     this.#guard = guard
     this.#work = work
+    this.#turn = turn
   }
 
   get count(): number {
@@ -104,6 +123,11 @@ class States implements DocumentStates {
     this.#remove(keyOf(space, document))
   }
 
+  outgrown(space: string, document: string, hot: HotDocument): void {
+    const isOld = this.#clock.monotonic() - hot.loadedAtMs >= this.#bounds.reloadMs
+    if (hot.inFlight === 0 && isOld) this.drop(space, document)
+  }
+
   #load(key: string, space: string, document: string): Promise<HotDocument> {
     const load = this.#read(key, space, document).finally(() => this.#loads.delete(key))
     this.#loads.set(key, load)
@@ -126,6 +150,7 @@ class States implements DocumentStates {
       logBytes: update?.length ?? 0,
       inFlight: 0,
       lastCommit: null,
+      loadedAtMs: this.#clock.monotonic(),
       bytes: 0,
       untilEstimate: 0,
     }
@@ -136,6 +161,7 @@ class States implements DocumentStates {
   async #stateOf(document: string, update: Uint8Array): Promise<{ state: DocumentState; placed: readonly Placed[] }> {
     const input = { update, isGuarded: this.#guard.watches(document) }
     const isSmall = update.length <= this.#bounds.maxInlineBytes
+    if (isSmall && !this.#turn.takes(update.length)) await this.#turn.wait(update.length)
     const { state, placed } = isSmall ? doJob('load', input) : await this.#work.run('load', input, document)
     return { state: unpackState(state), placed }
   }
@@ -167,10 +193,7 @@ const bytesOfRange = 16
 /** One entry that stands, with its value. */
 const bytesOfEntry = 160
 
-function estimateBytes({ state: { stateVector, deletes, shape }, guard, owners }: HotDocument): number {
-  let ranges = 0
-  for (const client of deletes.values()) ranges += client.length / 2
-  for (const client of shape.depths.values()) ranges += client.length / 2
+function estimateBytes({ state: { stateVector, deletes, shape, ranges }, guard, owners }: HotDocument): number {
   let entries = 0
   for (const own of guard?.standing.values() ?? []) entries += own.size
   return (

@@ -73,10 +73,14 @@ export interface RelayBounds {
   readonly maxDepth: number
   /** Client ids that have written to one document. */
   readonly maxClients: number
+  /** Deleted ranges and changes of place in one document's history, which its state keeps in memory. */
+  readonly maxRanges: number
   /** Client ids that one push may be the first to use. */
   readonly maxNewClients: number
   /** Bytes that the log may have of one document; beyond it pushes to it are refused as too large. */
   readonly maxDocumentBytes: number
+  /** A document that is refused something for its size is read from the log again at most this often: it may have been compacted. */
+  readonly reloadMs: number
   /** Bytes that the log may have of one space; beyond it pushes to it are refused. */
   readonly maxSpaceBytes: number
   /** How long a hook of the app may take. */
@@ -124,8 +128,10 @@ export const defaultRelayBounds: RelayBounds = {
   maxTypes: 200_000,
   maxDepth: 128,
   maxClients: 50_000,
+  maxRanges: 500_000,
   maxNewClients: 1_000,
   maxDocumentBytes: wireLimits.maxMessageBytes,
+  reloadMs: 5_000,
   maxSpaceBytes: 16 * 2 ** 30,
   hookTimeoutMs: 10_000,
   arbitrateRetryMs: 1_000,

@@ -22,6 +22,7 @@ import { createSession } from './session.ts'
 import type { Session, SessionContext } from './session-context.ts'
 import { type Authorize, anonymous } from './sign-in.ts'
 import { createStockSession, type StockTarget } from './stock-session.ts'
+import { TurnBudget } from './turn-budget.ts'
 import { inlineWork, type Work } from './work/work.ts'
 
 export interface RelayOptions {
@@ -118,7 +119,8 @@ class LocalRelay implements Relay {
     this.#arbitration = arbitration
     this.#readerParts = { hub, log, clock, random, logger }
     const guard = createGuard(guardFile ?? null)
-    const states = createDocumentStates(log, bounds, guard, work)
+    const turn = new TurnBudget(clock, bounds.maxInlineBytes)
+    const states = createDocumentStates({ log, clock, bounds, guard, work, turn })
     const queue = createCommitQueue({
       log,
       bounds,
@@ -138,7 +140,7 @@ class LocalRelay implements Relay {
         hub.failed(spaces, error)
       },
     })
-    const plain = createAcceptor({ states, queue, bounds, guard, log, clock, work, arbitration, runner })
+    const plain = createAcceptor({ states, queue, bounds, guard, log, turn, work, arbitration, runner })
     arbitration?.start(plain)
     const acceptor = meter === undefined ? plain : meteredAcceptor(plain, meter)
     this.#operations = createOperations({ hub, acceptor, log })

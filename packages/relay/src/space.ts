@@ -6,6 +6,7 @@
 import { reportUncaught, type TidemarkError } from '@tidemark/base'
 import type { Incarnation } from '@tidemark/protocol'
 import { mergeGrouped } from '@tidemark/updates'
+import * as decoding from 'lib0/decoding'
 import { AwarenessRooms } from './awareness-rooms.ts'
 import type { Committed } from './commit-queue.ts'
 import type { RelayBounds } from './limits.ts'
@@ -79,16 +80,31 @@ export class Space {
 const purgedIn = (batch: readonly Committed[]): PurgedDocument[] =>
   batch.flatMap(({ commit: { entry }, place }) => (entry.kind === 'purge' ? [{ number: place.number, document: entry.document }] : []))
 
+/**
+ * Updates of one document become one, as long as that is little work; what is beyond goes to the readers as it came. A batch
+ * of a few large updates would otherwise hold everybody for as long as it takes to read them once more.
+ */
 function mergeByDocument(batch: readonly Committed[]): RingChange[] {
   const byNumber = new Map<number, { document: string; updates: Uint8Array[] }>()
+  const rest: RingChange[] = []
+  let bytes = 0
+  let clients = 0
   for (const { commit, place } of batch) {
     const { document, update } = commit.entry
     const same = byNumber.get(place.number)
-    if (same === undefined) byNumber.set(place.number, { document, updates: [update] })
+    bytes += update.length
+    clients += decoding.readVarUint(decoding.createDecoder(update))
+    // Nothing is merged behind what was not, so each document's updates stay in order.
+    if (bytes > maxMerged.bytes || clients > maxMerged.clients) rest.push({ number: place.number, document, update })
+    else if (same === undefined) byNumber.set(place.number, { document, updates: [update] })
     else same.updates.push(update)
   }
-  return [...byNumber].flatMap(([number, { document, updates }]) => merged(updates).map((update) => ({ number, document, update })))
+  const small = [...byNumber].flatMap(([number, { document, updates }]) => merged(updates).map((update) => ({ number, document, update })))
+  return [...small, ...rest]
 }
+
+/** What is merged for the readers of one batch: bytes of updates, and the client ids that stand in front in each. */
+export const maxMerged = { bytes: 64 << 10, clients: 4_096 } as const
 
 /** One update, or, should merging ever fail, all of them: what is durable must reach its readers. */
 function merged(updates: readonly Uint8Array[]): readonly Uint8Array[] {

@@ -1,4 +1,4 @@
-import { systemClock, systemRandom } from '@tidemark/base'
+import { type Clock, systemClock, systemRandom } from '@tidemark/base'
 import { mergeGrouped } from '@tidemark/updates'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
@@ -9,8 +9,10 @@ import { createGuard } from '../src/guard.ts'
 import { createMemoryLog, defaultRelayBounds, type Grant, type Log, type RelayBounds } from '../src/index.ts'
 import type { Outcome } from '../src/offer.ts'
 import { Space } from '../src/space.ts'
+import { TurnBudget } from '../src/turn-budget.ts'
 import { inlineWork, type Work } from '../src/work/work.ts'
 import { loadOf } from './log.contract.ts'
+import { ManualClock } from './manual-clock.ts'
 import { textUpdate } from './wire-client.ts'
 
 interface World {
@@ -20,19 +22,20 @@ interface World {
   offer(document: string, update: Uint8Array, grant?: Grant, kind?: 'push' | 'carry'): Promise<Outcome>
 }
 
-async function create(changes: Partial<RelayBounds> = {}, work: Work = inlineWork): Promise<World> {
+async function create(changes: Partial<RelayBounds> = {}, work: Work = inlineWork, clock: Clock = systemClock): Promise<World> {
   const bounds = { ...defaultRelayBounds, ...changes }
   const log = createMemoryLog({ random: systemRandom })
   const space = new Space('s', await log.open('s'), bounds)
   const guard = createGuard(null)
-  const states = createDocumentStates(log, bounds, guard, work)
+  const turn = new TurnBudget(clock, bounds.maxInlineBytes)
+  const states = createDocumentStates({ log, clock, bounds, guard, work, turn })
   const queue = createCommitQueue({
     log,
     bounds,
     onCommitted: (batch) => space.committed(batch),
     onFailed: (_, error) => space.fail(error),
   })
-  const acceptor = createAcceptor({ states, queue, bounds, guard, log, clock: systemClock, work })
+  const acceptor = createAcceptor({ states, queue, bounds, guard, log, turn, work })
   const author = {}
   return {
     log,
@@ -104,6 +107,24 @@ describe('accepting', () => {
       await Promise.all([1, 2, 3].map((j) => offer(`other${i}-${j}`, textUpdate('x', 10 * i + j + 10))))
       expect(states.count).toBeLessThanOrEqual(2)
     }
+  })
+
+  test('[P8] a document that is full is not read from the log for each refusal, and once more when that may have made it smaller', async () => {
+    const clock = new ManualClock()
+    const { log, offer } = await create({ maxClients: 2 }, inlineWork, clock)
+    let loads = 0
+    const load = log.load.bind(log)
+    log.load = (space, document) => {
+      loads++
+      return load(space, document)
+    }
+    for (const client of [1, 2]) await offer('d', textUpdate('x', client))
+    const refuse = async (): Promise<void> => expect(await offer('d', textUpdate('x', 3))).toMatchObject({ code: 'relay/too-large' })
+    for (let i = 0; i < 10; i++) await refuse()
+    expect(loads).toBe(1)
+    clock.pass(defaultRelayBounds.reloadMs)
+    for (let i = 0; i < 10; i++) await refuse()
+    expect(loads).toBe(2)
   })
 
   test('many offers to documents that must be loaded first keep their order, also when states are forgotten between', async () => {

@@ -32,11 +32,17 @@ const nest = (doc: Y.Doc, types: number): void => {
   }
 }
 
+const scatter = (text: Y.Text, times: number): void => {
+  text.insert(0, 'ab'.repeat(times))
+  for (let i = 0; i < times; i++) text.delete(i, 1)
+}
+
 describe('[P8] a document is built up only so far, however many frames it takes', () => {
   test.each<[string, Partial<RelayBounds>, Uint8Array[]]>([
     ['root types', { maxRoots: 20 }, recorded(1, (doc) => Array.from({ length: 30 }, (_, i) => doc.getMap(`m${i}`).set('k', 1)))],
     ['types deep', { maxDepth: 20 }, recorded(1, (doc) => nest(doc, 30))],
     ['types', { maxTypes: 20 }, recorded(1, (doc) => Array.from({ length: 30 }, () => doc.getArray('a').push([new Y.Map()])))],
+    ['deleted ranges', { maxRanges: 20 }, recorded(1, (doc) => scatter(doc.getText('t'), 30))],
     ['client ids', { maxClients: 20 }, Array.from({ length: 30 }, (_, i) => textUpdate('x', i + 1))],
   ])('%s: what is over the cap is refused with the document’s name, and the connection goes on', async (what, limits, updates) => {
     const relay = relayWith(limits)

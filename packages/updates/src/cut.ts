@@ -15,7 +15,7 @@
 import * as encoding from 'lib0/encoding'
 import { ByteReader } from './byte-reader.ts'
 import { writeDeleteSet } from './byte-writer.ts'
-import { addRange, addRanges, type DeleteSet, subtractRanges } from './delete-set.ts'
+import { addRange, addRanges, countRanges, type DeleteSet, subtractRanges } from './delete-set.ts'
 import type { DocumentState } from './document-state.ts'
 import { type Growth, GrowthBuilder, grow, type StructAt } from './shape.ts'
 import { type ClientStructs, contentKinds, type Dot, infoBits, type StructSpan, type ValidUpdate } from './valid-update.ts'
@@ -69,8 +69,13 @@ function problemOf({ several }: Growth, deletes: DeleteSet, known: DocumentState
 /** Makes `known` include a cut that fitted it. */
 export function advanceState(known: DocumentState, cut: Cut & { readonly type: 'fits' }): void {
   for (const [client, clock] of cut.clocks) known.stateVector.set(client, clock)
-  for (const [client, ranges] of cut.deletes) addRanges(known.deletes, client, ranges)
+  for (const [client, ranges] of cut.deletes) {
+    const before = known.deletes.get(client)?.length ?? 0
+    addRanges(known.deletes, client, ranges)
+    known.ranges += ((known.deletes.get(client)?.length ?? 0) - before) / 2
+  }
   grow(known.shape, cut.growth)
+  known.ranges += countRanges(cut.growth.depths)
 }
 
 interface Taken {

@@ -87,6 +87,13 @@ export function subtractRanges(start: number, end: number, ranges: readonly numb
   return left
 }
 
+/** How many pairs of numbers stand in flat lists of them. */
+export function countRanges(lists: ReadonlyMap<number, readonly number[]>): number {
+  let numbers = 0
+  for (const list of lists.values()) numbers += list.length
+  return numbers / 2
+}
+
 /** What `a` deletes and `b` does not. */
 export function deleteSetDifference(a: DeleteSet, b: DeleteSet): DeleteSet {
   const difference: DeleteSet = new Map()

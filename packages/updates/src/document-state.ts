@@ -15,12 +15,14 @@ export interface DocumentState {
   readonly stateVector: Map<number, number>
   readonly deletes: DeleteSet
   readonly shape: DocumentShape
+  /** Ranges in `deletes` and places in `shape.depths`: what the state takes beside its clients. */
+  ranges: number
 }
 
 /** Caps for what stands in a log: it was within bounds when it came, piece by piece; a whole document may be larger. */
 export const wholeDocument = { maxStructs: Number.POSITIVE_INFINITY, maxDeleteRanges: Number.POSITIVE_INFINITY }
 
-export const emptyState = (): DocumentState => ({ stateVector: new Map(), deletes: new Map(), shape: emptyShape() })
+export const emptyState = (): DocumentState => ({ stateVector: new Map(), deletes: new Map(), shape: emptyShape(), ranges: 0 })
 
 /** @throws {TidemarkError} `updates/invalid` when the bytes are not a state vector. */
 export function decodeStateVector(bytes: Uint8Array): Map<number, number> {

@@ -1,7 +1,7 @@
 export { type AnyContent, objectContents } from './any-contents.ts'
 export { encodeStateVector } from './byte-writer.ts'
 export { advanceState, type Cut, cutUpdate } from './cut.ts'
-export { type DeleteSet, deleteSetDifference } from './delete-set.ts'
+export { countRanges, type DeleteSet, deleteSetDifference } from './delete-set.ts'
 export { type DocumentState, decodeStateVector, emptyState, wholeDocument } from './document-state.ts'
 export { applyState, compactState, type EncodedState, stateAsV1 } from './encoded-state.ts'
 export { insertAfter } from './insert-after.ts'

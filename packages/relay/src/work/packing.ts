@@ -4,7 +4,7 @@
  * Why it exists: a map of a hundred thousand clients that is cloned as it is holds the event loop for longer than any
  * message may; an array of numbers is copied at once.
  */
-import type { Cut, Depths, DocumentState, Growth } from '@tidemark/updates'
+import { type Cut, countRanges, type Depths, type DocumentState, type Growth } from '@tidemark/updates'
 
 type Fits = Cut & { readonly type: 'fits' }
 
@@ -34,10 +34,12 @@ export function packState({ stateVector, deletes, shape }: DocumentState): Packe
 }
 
 export function unpackState({ clocks, deletes, depths, roots, types }: PackedState): DocumentState {
+  const unpacked = { deletes: unpackLists(deletes), depths: unpackLists(depths) }
   return {
     stateVector: unpackClocks(clocks),
-    deletes: unpackLists(deletes),
-    shape: { roots: new Set(roots), types, depths: unpackLists(depths) },
+    deletes: unpacked.deletes,
+    shape: { roots: new Set(roots), types, depths: unpacked.depths },
+    ranges: countRanges(unpacked.deletes) + countRanges(unpacked.depths),
   }
 }
 
@@ -97,8 +99,10 @@ function unpackLists(packed: Float64Array): Depths {
   for (let at = 0; at < packed.length; ) {
     const key = packed[at++] as number
     const length = packed[at++] as number
-    lists.set(key, Array.from(packed.subarray(at, at + length)))
-    at += length
+    const list: number[] = []
+    // By hand: `Array.from` walks an iterator, which takes many short lists longer than a message may hold the event loop.
+    for (const end = at + length; at < end; at++) list.push(packed[at] as number)
+    lists.set(key, list)
   }
   return lists
 }

@@ -9,7 +9,7 @@
  */
 import { toTidemarkError } from '@tidemark/base'
 import { diffForStateVector, emptyState, include, validateUpdate, wholeDocument } from '@tidemark/updates'
-import { type Judged, judgeUpdate } from '../judged.ts'
+import { type Judged, judgeUpdate, type ShapeBounds } from '../judged.ts'
 import { type Placed, readPlaced } from '../placed.ts'
 import { type PackedCut, type PackedState, packCut, packState, unpackState } from './packing.ts'
 
@@ -22,7 +22,7 @@ export interface Jobs {
   >
   /** Validates an update and cuts it to what a document of this state lacks. */
   judge: Job<
-    { readonly update: Uint8Array; readonly known: PackedState; readonly isGuarded: boolean },
+    { readonly update: Uint8Array; readonly known: PackedState; readonly isGuarded: boolean; readonly bounds: ShapeBounds },
     Exclude<Judged, { readonly type: 'fits' }> | { readonly type: 'fits'; readonly cut: PackedCut; readonly placed: readonly Placed[] }
   >
   /** What of a state somebody with this state vector lacks. */
@@ -55,8 +55,8 @@ const jobs: { readonly [K in JobKind]: (input: Jobs[K]['input']) => Jobs[K]['out
     include(state, valid)
     return { state: packState(state), placed: isGuarded ? readPlaced(valid, Number.POSITIVE_INFINITY) : [] }
   },
-  judge: ({ update, known, isGuarded }) => {
-    const judged = judgeUpdate(validateUpdate(update), unpackState(known), isGuarded)
+  judge: ({ update, known, isGuarded, bounds }) => {
+    const judged = judgeUpdate(validateUpdate(update), unpackState(known), isGuarded, bounds)
     return judged.type === 'fits' ? { type: 'fits', cut: packCut(judged.cut), placed: judged.placed } : judged
   },
   diff: ({ update, stateVector }) => diffForStateVector(update, stateVector),

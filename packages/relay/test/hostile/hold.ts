@@ -6,16 +6,24 @@
 export interface HoldMeter {
   /** The longest stretch since the last call, ms. */
   longestMs(): number
+  /** All since the beginning but what the looking itself took, ms. */
+  allMs(): number
   stop(): void
 }
 
+/** A stretch below this is the looking itself. */
+const idleMs = 0.5
+
 export function watchHold(): HoldMeter {
   let longest = 0
+  let all = 0
   let isOver = false
   let before = cpuMs()
   const look = (): void => {
     const now = cpuMs()
-    longest = Math.max(longest, now - before)
+    const stretch = now - before
+    longest = Math.max(longest, stretch)
+    if (stretch > idleMs) all += stretch
     before = now
     if (!isOver) setImmediate(look)
   }
@@ -26,6 +34,7 @@ export function watchHold(): HoldMeter {
       longest = 0
       return told
     },
+    allMs: () => all,
     stop: () => {
       isOver = true
     },

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createFuzz } from './fuzz.ts'
-import { measureAttacks } from './measure-attacks.ts'
+import { maxHeldMs, measureAttacks } from './measure-attacks.ts'
 
 const text = { type: 'string' } as const
 const { values } = parseArgs({ options: { seed: text, cases: text, from: text, attacks: text } })
@@ -24,11 +24,13 @@ const maxHeapGrowthBytes = 64 << 20
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
+let isHeld = false
 if (values.attacks !== 'none') {
-  say('held ms  took ms   pushes     bytes  refused  attack')
-  await measureAttacks(values.attacks ?? '', ({ heldMs, tookMs, pushes, bytes, refused, name }) => {
-    const columns = [heldMs.toFixed(1).padStart(7), tookMs.toFixed(0).padStart(8), `${pushes}`.padStart(8), `${bytes}`.padStart(9)]
-    say(`${columns.join(' ')} ${`${refused}`.padStart(8)}  ${name}`)
+  say('held ms  loop ms  took ms   pushes     bytes  refused  attack')
+  await measureAttacks(values.attacks ?? '', ({ heldMs, loopMs, tookMs, pushes, bytes, refused, name }) => {
+    isHeld ||= heldMs > maxHeldMs
+    const columns = [heldMs.toFixed(1).padStart(7), loopMs.toFixed(0).padStart(8), tookMs.toFixed(0).padStart(8), `${pushes}`.padStart(8)]
+    say(`${columns.join(' ')} ${`${bytes}`.padStart(9)} ${`${refused}`.padStart(8)}  ${name}${heldMs > maxHeldMs ? '  TOO LONG' : ''}`)
   })
 }
 
@@ -53,6 +55,6 @@ const report = await fuzz.run(cases, (counts) => {
 })
 const perSecond = report.cases / ((performance.now() - startMs) / 1_000)
 say(`seed ${seed}: ${JSON.stringify(report)} ${perSecond.toFixed(0)} cases/s`)
-const failure = report.failure ?? problem
+const failure = report.failure ?? problem ?? (isHeld ? `an attack held the event loop for more than ${maxHeldMs} ms` : null)
 if (failure !== null) say(`FAILED: ${failure}`)
 process.exit(failure === null ? 0 : 1)
