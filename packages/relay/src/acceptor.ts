@@ -10,8 +10,9 @@
  *    new incarnation; unless the disk was full, which is a refusal: nothing was stored, and reading goes on.
  */
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
-import { advanceState, type DeleteSet, deleteSetDifference, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
+import { advanceState, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
 import type { Amender, Amending, Arbitration } from './arbitration.ts'
+import { type Audited, isLackingIn } from './audit.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import type { DocumentStates, HotDocument } from './document-states.ts'
 import { askGate } from './gate.ts'
@@ -55,8 +56,12 @@ export interface Acceptor extends Amender {
   purge(order: PurgeOrder): Promise<Outcome>
   /** What the relay has of a document, in Yjs's encoding; it includes what is still on its way to the log. @throws {TidemarkError} `relay/purged`. */
   stateVector(space: string, document: string): Promise<Uint8Array>
-  /** Whether the relay lacks something of a document of which somebody has this. @throws {TidemarkError} `relay/purged`. */
-  lacks(space: string, document: string, stateVector: ReadonlyMap<number, number>, deletes: DeleteSet): Promise<boolean>
+  /**
+   * Whether the relay lacks something of a document of which somebody has this.
+   *
+   * @throws {TidemarkError} `relay/purged`, `updates/invalid`, `relay/too-large` when it takes too long to find out.
+   */
+  lacks(space: string, document: string, audited: Audited, principal: string): Promise<boolean>
   /** Refuses whatever comes from now on as busy; resolves when all earlier offers have their outcome. */
   close(): Promise<void>
 }
@@ -148,11 +153,15 @@ class DocumentAcceptor implements Acceptor {
     return encodeStateVector(state)
   }
 
-  async lacks(space: string, document: string, stateVector: ReadonlyMap<number, number>, deletes: DeleteSet): Promise<boolean> {
-    const { state, isPurged } = await this.#options.states.get(space, document)
+  async lacks(space: string, document: string, audited: Audited, principal: string): Promise<boolean> {
+    const { states, bounds, turn, work } = this.#options
+    const { state, isPurged } = await states.get(space, document)
     if (isPurged) throw new TidemarkError('relay/purged', `${document} was purged`)
-    for (const [client, clock] of stateVector) if (clock > (state.stateVector.get(client) ?? 0)) return true
-    return deleteSetDifference(deletes, state.deletes).size > 0
+    const { stateVector, deletes } = audited
+    const bytes = stateVector.length + deletes.length
+    if (bytes > bounds.maxInlineBytes) return work.run('audit', { stateVector, deletes, known: packState(state) }, principal)
+    if (!turn.takes(bytes)) await turn.wait(bytes)
+    return isLackingIn(state, audited)
   }
 
   async close(): Promise<void> {

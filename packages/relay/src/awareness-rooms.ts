@@ -8,16 +8,36 @@
  * 1. An awareness id belongs to the session that first sent it, until that session leaves.
  * 2. Who is signed in is so by the relay's word: it sets `$user` in each state, whatever the sender says.
  * 3. A session owns a bounded number of ids, each with a bounded state.
+ * 4. What changes is gathered: a room is told at most so often, and the less often the more there is to tell in all; what
+ *    changed twice meanwhile is told once.
  */
+import type { Clock } from '@tidemark/base'
 import type { AwarenessEntry } from '@tidemark/protocol'
+import { jsonDepth, updateLimits } from '@tidemark/updates'
 import type { RelayBounds } from './limits.ts'
 import { anonymous } from './sign-in.ts'
 
 export type { AwarenessEntry }
 
+/** States that members are told of; each encoding of them is made once for all. */
+export class Told {
+  readonly entries: readonly AwarenessEntry[]
+  readonly #encodings = new Map<string, unknown>()
+
+  constructor(entries: readonly AwarenessEntry[]) {
+    this.entries = entries
+  }
+
+  /** What `encode` gave for this form the first time. */
+  as<T>(form: string, encode: (entries: readonly AwarenessEntry[]) => T): T {
+    if (!this.#encodings.has(form)) this.#encodings.set(form, encode(this.entries))
+    return this.#encodings.get(form) as T
+  }
+}
+
 export interface AwarenessMember {
   /** States changed; also those that this very member sent, which a stock client takes as a sign of life. */
-  awareness(entries: readonly AwarenessEntry[]): void
+  awareness(told: Told): void
 }
 
 interface Owned extends AwarenessEntry {
@@ -25,25 +45,36 @@ interface Owned extends AwarenessEntry {
 }
 
 interface Room {
-  readonly members: Set<AwarenessMember>
+  /** With how many ids each owns. */
+  readonly members: Map<AwarenessMember, number>
   readonly states: Map<number, Owned>
+  /** What is to be told; null for a state that is gone. */
+  readonly changed: Map<number, AwarenessEntry>
+  /** Who said something of which nothing was taken: the sign of life is due all the same. */
+  readonly unheard: Set<AwarenessMember>
+  /** When it may be told next. */
+  nextMs: number
+  cancel: (() => void) | null
 }
 
 const removed = 'null'
+const nothing = new Told([])
 
 export class AwarenessRooms {
   readonly #bounds: RelayBounds
+  readonly #clock: Clock
   readonly #rooms = new Map<string, Room>()
 
-  constructor(bounds: RelayBounds) {
+  constructor(bounds: RelayBounds, clock: Clock) {
     this.#bounds = bounds
+    this.#clock = clock
   }
 
   /** Enters a document's room; the states that stand there are returned. */
   enter(document: string, member: AwarenessMember): readonly AwarenessEntry[] {
-    const room = this.#rooms.get(document) ?? { members: new Set(), states: new Map() }
+    const room = this.#rooms.get(document) ?? emptyRoom()
     this.#rooms.set(document, room)
-    room.members.add(member)
+    room.members.set(member, room.members.get(member) ?? 0)
     return this.states(document)
   }
 
@@ -55,23 +86,23 @@ export class AwarenessRooms {
   update(document: string, member: AwarenessMember, said: readonly AwarenessEntry[], principal: string): void {
     const room = this.#rooms.get(document)
     if (room === undefined) return
-    const entries = said.flatMap((entry) => stamped(entry, principal))
-    let owned = 0
-    for (const one of room.states.values()) if (one.owner === member) owned++
-    const taken = entries.filter((entry) => {
+    let owned = room.members.get(member) ?? 0
+    let taken = 0
+    for (const entry of said.flatMap((one) => stamped(one, principal))) {
       const present = room.states.get(entry.client)
-      if (present === undefined && (entry.state === removed || owned >= this.#bounds.maxAwarenessStates)) return false
-      if (present !== undefined && (present.owner !== member || !isNewer(entry, present))) return false
+      if (present === undefined && (entry.state === removed || owned >= this.#bounds.maxAwarenessStates)) continue
+      if (present !== undefined && (present.owner !== member || !isNewer(entry, present))) continue
       if (present === undefined) owned++
       if (entry.state === removed) {
         room.states.delete(entry.client)
         owned--
       } else room.states.set(entry.client, { ...entry, owner: member })
-      return true
-    })
-    // Without any, the sender still gets its sign of life.
-    if (taken.length === 0) member.awareness([])
-    else for (const one of [...room.members]) one.awareness(taken)
+      room.changed.set(entry.client, entry)
+      taken++
+    }
+    room.members.set(member, owned)
+    if (taken === 0) room.unheard.add(member)
+    this.#tellSoon(room)
   }
 
   /** Leaves; the others hear that the member's states are gone. */
@@ -79,19 +110,47 @@ export class AwarenessRooms {
     const room = this.#rooms.get(document)
     if (room === undefined) return
     room.members.delete(member)
-    const gone = [...room.states.values()].filter((one) => one.owner === member)
-    for (const { client } of gone) room.states.delete(client)
-    if (room.members.size === 0) this.#rooms.delete(document)
-    if (gone.length === 0) return
-    const entries = gone.map(({ client, clock }) => ({ client, clock, state: removed }))
-    for (const one of [...room.members]) one.awareness(entries)
+    room.unheard.delete(member)
+    for (const { client, clock, owner } of room.states.values()) {
+      if (owner !== member) continue
+      room.states.delete(client)
+      room.changed.set(client, { client, clock, state: removed })
+    }
+    if (room.members.size > 0) {
+      if (room.changed.size > 0) this.#tellSoon(room)
+      return
+    }
+    room.cancel?.()
+    this.#rooms.delete(document)
+  }
+
+  #tellSoon(room: Room): void {
+    room.cancel ??= this.#clock.schedule(Math.max(0, room.nextMs - this.#clock.monotonic()), () => this.#tell(room))
+  }
+
+  #tell(room: Room): void {
+    const { presenceGatherMs, presenceGatherMaxMs, presenceBytesPerMs } = this.#bounds
+    const entries = [...room.changed.values()]
+    const unheard = [...room.unheard]
+    room.cancel = null
+    room.changed.clear()
+    room.unheard.clear()
+    const bytes = entries.reduce((sum, { state }) => sum + state.length + entryHeadBytes, 0) * room.members.size
+    room.nextMs = this.#clock.monotonic() + Math.min(presenceGatherMaxMs, presenceGatherMs + bytes / presenceBytesPerMs)
+    const told = new Told(entries)
+    for (const one of entries.length > 0 ? [...room.members.keys()] : unheard) one.awareness(entries.length > 0 ? told : nothing)
   }
 }
+
+/** What an entry takes beside its state. */
+const entryHeadBytes = 16
+
+const emptyRoom = (): Room => ({ members: new Map(), states: new Map(), changed: new Map(), unheard: new Set(), nextMs: 0, cancel: null })
 
 const isNewer = (entry: AwarenessEntry, present: AwarenessEntry): boolean =>
   entry.clock > present.clock || (entry.clock === present.clock && entry.state === removed)
 
-/** The state with its user's id, or nothing for one that is no JSON object. Where nobody signs in nobody is named. */
+/** The state with its user's id, or nothing for one that is no JSON object, or nested deeper than receivers can compare. Where nobody signs in nobody is named. */
 function stamped(entry: AwarenessEntry, principal: string): AwarenessEntry[] {
   if (entry.state === removed) return [entry]
   let state: unknown
@@ -102,6 +161,7 @@ function stamped(entry: AwarenessEntry, principal: string): AwarenessEntry[] {
     return []
   }
   if (state === null) return [{ ...entry, state: removed }]
+  if (jsonDepth(entry.state) > updateLimits.maxValueDepth) return []
   if (typeof state !== 'object' || Array.isArray(state)) return []
   const { $user: _, ...rest } = state as Record<string, unknown>
   const isNamed = principal !== anonymous.principal

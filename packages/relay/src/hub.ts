@@ -6,7 +6,7 @@
  *    sees the head that the commits move.
  * 2. After a failed append a space is opened again only under a new incarnation.
  */
-import { TidemarkError } from '@tidemark/base'
+import { type Clock, TidemarkError } from '@tidemark/base'
 import type { Committed } from './commit-queue.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
@@ -22,20 +22,22 @@ export interface Hub {
 }
 
 /** @param onOpened told of each space that is opened, before anybody is in it. */
-export function createHub(log: Log, bounds: RelayBounds, onOpened: (space: Space) => void = () => undefined): Hub {
-  return new SpaceHub(log, bounds, onOpened)
+export function createHub(log: Log, clock: Clock, bounds: RelayBounds, onOpened: (space: Space) => void = () => undefined): Hub {
+  return new SpaceHub(log, clock, bounds, onOpened)
 }
 
 class SpaceHub implements Hub {
   readonly #log: Log
+  readonly #clock: Clock
   readonly #bounds: RelayBounds
   readonly #onOpened: (space: Space) => void
   readonly #spaces = new Map<string, Promise<Space>>()
   readonly #opened = new Map<string, Space>()
   readonly #broken = new Set<string>()
 
-  constructor(log: Log, bounds: RelayBounds, onOpened: (space: Space) => void) {
+  constructor(log: Log, clock: Clock, bounds: RelayBounds, onOpened: (space: Space) => void) {
     this.#log = log
+    this.#clock = clock
     this.#bounds = bounds
     this.#onOpened = onOpened
   }
@@ -89,7 +91,7 @@ class SpaceHub implements Hub {
     try {
       const history = this.#broken.has(name) ? await this.#log.renew(name) : await this.#log.open(name)
       this.#broken.delete(name)
-      const space = new Space(name, history, this.#bounds)
+      const space = new Space(name, history, this.#bounds, this.#clock)
       this.#opened.set(name, space)
       this.#onOpened(space)
       return space

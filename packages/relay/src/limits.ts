@@ -55,6 +55,10 @@ export interface RelayBounds {
   readonly maxAwarenessStates: number
   /** Bytes of one awareness message. */
   readonly maxAwarenessBytes: number
+  /** A room of presence is told at most this often, and waits longer, up to the most, the more bytes that is for all in it. */
+  readonly presenceGatherMs: number
+  readonly presenceGatherMaxMs: number
+  readonly presenceBytesPerMs: number
   /** Updates, bytes of updates, and requests for states that one connection may send; what comes faster waits its turn. */
   readonly updateRate: Rate
   readonly byteRate: Rate
@@ -118,6 +122,9 @@ export const defaultRelayBounds: RelayBounds = {
   slowHoldMs: 500,
   maxAwarenessStates: 16,
   maxAwarenessBytes: 64 << 10,
+  presenceGatherMs: 20,
+  presenceGatherMaxMs: 1_000,
+  presenceBytesPerMs: 16 << 10,
   updateRate: { perSecond: 2_000, burst: 10_000 },
   byteRate: { perSecond: 16 << 20, burst: 64 << 20 },
   requestRate: { perSecond: 100, burst: 1_000 },

@@ -62,7 +62,7 @@ export function meteredAcceptor(acceptor: Acceptor, meter: RelayMeter): Acceptor
     },
     purge: (order) => acceptor.purge(order),
     stateVector: (space, document) => acceptor.stateVector(space, document),
-    lacks: (space, document, stateVector, deletes) => acceptor.lacks(space, document, stateVector, deletes),
+    lacks: (space, document, audited, principal) => acceptor.lacks(space, document, audited, principal),
     amend: (space, document, by, build) => acceptor.amend(space, document, by, build),
     close: () => acceptor.close(),
   }

@@ -7,8 +7,8 @@
  * 3. A full socket goes without: states are told again when they are renewed.
  */
 import { TidemarkError } from '@tidemark/base'
-import { type Awareness, isDocumentName, type RelayMessage, type Socket } from '@tidemark/protocol'
-import type { AwarenessEntry, AwarenessMember, AwarenessRooms } from './awareness-rooms.ts'
+import { type Awareness, encodeRelayMessages, isDocumentName, type Socket } from '@tidemark/protocol'
+import { type AwarenessMember, type AwarenessRooms, Told } from './awareness-rooms.ts'
 import type { RelayBounds } from './limits.ts'
 
 export interface PresenceOptions {
@@ -17,7 +17,7 @@ export interface PresenceOptions {
   readonly socket: Socket
   readonly principal: () => string
   readonly maySee: (document: string) => boolean
-  readonly send: (messages: readonly RelayMessage[]) => void
+  readonly send: (frames: readonly Uint8Array[]) => void
 }
 
 export class Presence {
@@ -28,7 +28,7 @@ export class Presence {
     this.#options = options
   }
 
-  /** @throws {TidemarkError} `relay/limit` when it is in too many documents. */
+  /** @throws {TidemarkError} `relay/limit` when it is in too many documents, or says too much at once. */
   take({ document, isHere, entries }: Awareness): void {
     const { rooms, bounds, maySee, principal } = this.#options
     const member = this.#members.get(document)
@@ -40,6 +40,8 @@ export class Presence {
     if (member === undefined && this.#members.size >= bounds.maxPresences) {
       throw new TidemarkError('relay/limit', `${bounds.maxPresences} documents are open for presence`)
     }
+    const bytes = entries.reduce((sum, { state }) => sum + state.length, 0)
+    if (bytes > bounds.maxAwarenessBytes * maxFullStates) throw new TidemarkError('relay/limit', `${bytes} bytes of awareness at once`)
     const here = member ?? this.#enter(document)
     if (entries.length > 0) rooms.update(document, here, entries, principal())
   }
@@ -54,9 +56,9 @@ export class Presence {
   }
 
   #enter(document: string): AwarenessMember {
-    const member: AwarenessMember = { awareness: (entries) => this.#tell(document, entries) }
+    const member: AwarenessMember = { awareness: (told) => this.#tell(document, told) }
     this.#members.set(document, member)
-    this.#tell(document, this.#options.rooms.enter(document, member))
+    this.#tell(document, new Told(this.#options.rooms.enter(document, member)))
     return member
   }
 
@@ -65,9 +67,16 @@ export class Presence {
     this.#options.rooms.leave(document, member)
   }
 
-  #tell(document: string, entries: readonly AwarenessEntry[]): void {
+  #tell(document: string, told: Told): void {
     const { socket, bounds, send } = this.#options
-    if (entries.length === 0 || socket.bufferedBytes > bounds.highWaterBytes) return
-    send([{ type: 'awareness', document, isHere: true, entries }])
+    if (told.entries.length === 0 || socket.bufferedBytes > bounds.highWaterBytes) return
+    send(
+      told.as('frames', (entries) =>
+        encodeRelayMessages([{ type: 'awareness', document, isHere: true, entries }], bounds.announced.maxFrameBytes),
+      ),
+    )
   }
 }
+
+/** States of the largest size that one message may hold. */
+const maxFullStates = 4

@@ -112,7 +112,7 @@ class LocalRelay implements Relay {
     const log = meter === undefined ? bare : meteredLog(bare, meter, clock)
     const bounds: RelayBounds = { ...defaultRelayBounds, ...limits }
     const runner = new HookRunner({ hooks, clock, bounds, logger, meter: this.#meter })
-    const hub = createHub(log, bounds, (space) => arbitration?.opened(space))
+    const hub = createHub(log, clock, bounds, (space) => arbitration?.opened(space))
     // Without a guard file nobody knows which fields are arbitrated.
     const arbitration =
       guardFile === undefined ? null : new Arbitration({ hub, log, clock, random, bounds, logger, runner, meter: this.#meter })

@@ -8,12 +8,12 @@
  */
 import { type Clock, TidemarkError, toTidemarkError } from '@tidemark/base'
 import { type Audit, isDocumentName, type RelayMessage, type Subscribe } from '@tidemark/protocol'
-import { decodeStateVector, emptyUpdate, validateUpdate, wholeDocument } from '@tidemark/updates'
+import { decodeStateVector, emptyUpdate } from '@tidemark/updates'
 import type { Acceptor } from './acceptor.ts'
 import type { Feed } from './feed.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log } from './log.ts'
-import { refusalCode } from './offer.ts'
+import { ownBytes, refusalCode } from './offer.ts'
 import type { Work } from './work/work.ts'
 
 export interface RequestsOptions {
@@ -115,16 +115,15 @@ export class Requests {
   }
 
   async #audit({ document, stateVector, deletes }: Audit): Promise<void> {
-    const { acceptor, space, send } = this.#options
-    const vector = decodeStateVector(stateVector)
-    const isLacking = await acceptor.lacks(space, document, vector, validateUpdate(deletes, wholeDocument).deletes)
-    if (isLacking && !this.#isClosed) send([{ type: 'lacking', document }])
+    const { acceptor, space, principal, send } = this.#options
+    const audited = { stateVector: ownBytes(stateVector), deletes: ownBytes(deletes) }
+    if ((await acceptor.lacks(space, document, audited, principal())) && !this.#isClosed) send([{ type: 'lacking', document }])
   }
 
   async #state({ document, stateVector, lastSeq }: Subscribe): Promise<void> {
-    const { log, acceptor, space, feed, work, principal, send } = this.#options
+    const { log, acceptor, space, feed, work, bounds, principal, send } = this.#options
     const isWhole = stateVector.length === 0
-    if (!isWhole) decodeStateVector(stateVector)
+    if (!isWhole && stateVector.length <= bounds.maxInlineBytes) decodeStateVector(stateVector)
     // Followed from before it is read, so that nothing falls between the two.
     feed.follow(document)
     const head = this.#options.head()
@@ -137,7 +136,7 @@ export class Requests {
       ? emptyUpdate
       : isWhole
         ? loaded.update
-        : await work.run('diff', { update: loaded.update, stateVector }, principal())
+        : await work.run('diff', { update: loaded.update, stateVector: ownBytes(stateVector) }, principal())
     const relays = await acceptor.stateVector(space, document)
     // What it may see may have changed meanwhile.
     if (this.#isClosed || !this.#options.maySee(document)) return

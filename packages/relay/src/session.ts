@@ -255,7 +255,8 @@ class TidemarkSession implements Session, Member {
     this.#feed = feed
     const send = (messages: readonly RelayMessage[]): void => this.#send(messages)
     const [principal, maySee] = [() => (this.#permit as Permit).principal, (document: string) => this.#maySee(document)]
-    this.#presence = new Presence({ rooms: space.rooms, bounds, socket: this.#socket, principal, maySee, send })
+    const sendFrames = (frames: readonly Uint8Array[]): void => this.#sendFrames(frames)
+    this.#presence = new Presence({ rooms: space.rooms, bounds, socket: this.#socket, principal, maySee, send: sendFrames })
     this.#requests = new Requests({
       ...{
         space: space.name,

@@ -3,7 +3,7 @@
  *
  * A session is never sent a commit: it is woken, and reads from its own position.
  */
-import { reportUncaught, type TidemarkError } from '@tidemark/base'
+import { type Clock, reportUncaught, type TidemarkError } from '@tidemark/base'
 import type { Incarnation } from '@tidemark/protocol'
 import { mergeGrouped } from '@tidemark/updates'
 import * as decoding from 'lib0/decoding'
@@ -37,13 +37,13 @@ export class Space {
   #head: number
   #failure: TidemarkError | null = null
 
-  constructor(name: string, history: SpaceHistory, bounds: RelayBounds) {
+  constructor(name: string, history: SpaceHistory, bounds: RelayBounds, clock: Clock) {
     this.name = name
     this.incarnations = history.incarnations
     this.#head = history.head
     this.bytes = history.bytes
     this.ring = new Ring(bounds)
-    this.rooms = new AwarenessRooms(bounds)
+    this.rooms = new AwarenessRooms(bounds, clock)
   }
 
   /** The last committed place. */

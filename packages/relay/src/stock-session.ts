@@ -15,7 +15,7 @@
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandlers, wireLimits } from '@tidemark/protocol'
 import { decodeStateVector, emptyUpdate } from '@tidemark/updates'
-import type { AwarenessEntry, AwarenessMember } from './awareness-rooms.ts'
+import { type AwarenessMember, Told } from './awareness-rooms.ts'
 import type { ConnectionEvent } from './hooks.ts'
 import type { Outcome } from './offer.ts'
 import { Pacer } from './pacer.ts'
@@ -120,9 +120,9 @@ class StockSession implements Session, Member, AwarenessMember {
     }
   }
 
-  awareness(entries: readonly AwarenessEntry[]): void {
+  awareness(told: Told): void {
     // Awareness is renewed every 15 s, so a full socket goes without.
-    if (this.#socket.bufferedBytes <= this.#context.bounds.highWaterBytes) this.#send(encodeStockAwareness(entries))
+    if (this.#socket.bufferedBytes <= this.#context.bounds.highWaterBytes) this.#send(told.as('stock', encodeStockAwareness))
   }
 
   fail(error: TidemarkError): void {
@@ -204,7 +204,7 @@ class StockSession implements Session, Member, AwarenessMember {
   #opened(space: Space): void {
     this.#space = space
     const states = space.rooms.enter(this.#target.document, this)
-    if (states.length > 0) this.awareness(states)
+    if (states.length > 0) this.awareness(new Told(states))
     this.#requestWhole()
     this.#beat()
     const early = this.#early
@@ -235,7 +235,7 @@ class StockSession implements Session, Member, AwarenessMember {
     const { document } = this.#target
     switch (message.type) {
       case 'step1':
-        decodeStateVector(message.stateVector)
+        if (message.stateVector.length <= this.#context.bounds.maxInlineBytes) decodeStateVector(message.stateVector)
         this.#request(message.stateVector.slice())
         break
       case 'update':
@@ -245,7 +245,7 @@ class StockSession implements Session, Member, AwarenessMember {
         space.rooms.update(document, this, message.entries, (this.#permit as Permit).principal)
         break
       case 'query-awareness':
-        this.awareness(space.rooms.states(document))
+        this.awareness(new Told(space.rooms.states(document)))
         break
       case 'unknown':
     }
@@ -321,7 +321,7 @@ class StockSession implements Session, Member, AwarenessMember {
     const { seq, update } = loaded ?? { seq: 0, update: emptyUpdate }
     if (stateVector === null) return { seq, message: encodeStockUpdate(update) }
     const input = { update, stateVector }
-    const isSmall = update.length <= bounds.maxInlineBytes
+    const isSmall = update.length + stateVector.length <= bounds.maxInlineBytes
     return { seq, message: encodeStep2(isSmall ? doJob('diff', input) : await work.run('diff', input, this.principal ?? '')) }
   }
 

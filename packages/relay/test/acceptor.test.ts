@@ -25,7 +25,7 @@ interface World {
 async function create(changes: Partial<RelayBounds> = {}, work: Work = inlineWork, clock: Clock = systemClock): Promise<World> {
   const bounds = { ...defaultRelayBounds, ...changes }
   const log = createMemoryLog({ random: systemRandom })
-  const space = new Space('s', await log.open('s'), bounds)
+  const space = new Space('s', await log.open('s'), bounds, clock)
   const guard = createGuard(null)
   const turn = new TurnBudget(clock, bounds.maxInlineBytes)
   const states = createDocumentStates({ log, clock, bounds, guard, work, turn })

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { Answers } from '../src/answers.ts'
-import { type AwarenessEntry, type AwarenessMember, AwarenessRooms } from '../src/awareness-rooms.ts'
+import { type AwarenessEntry, type AwarenessMember, AwarenessRooms, type Told } from '../src/awareness-rooms.ts'
 import { isDueForCompaction } from '../src/compaction.ts'
-import { defaultRelayBounds } from '../src/index.ts'
+import { defaultRelayBounds, type RelayBounds } from '../src/index.ts'
 import { NumberSet } from '../src/number-set.ts'
 import { readUpgradePath } from '../src/paths.ts'
 import { readStockMessage } from '../src/stock-wire.ts'
+import { ManualClock } from './manual-clock.ts'
 
 describe('answers', () => {
   test('go out in the order of pushes, refusals before the acknowledgement that passes over them', () => {
@@ -30,30 +31,41 @@ describe('awareness', () => {
   }
   const member = (): Member => {
     const heard: string[] = []
-    return { heard, awareness: (entries) => heard.push(entries.map(({ client, clock, state }) => `${client}@${clock}${state}`).join(' ')) }
+    const awareness = ({ entries }: Told): void =>
+      void heard.push(entries.map(({ client, clock, state }) => `${client}@${clock}${state}`).join(' '))
+    return { heard, awareness }
   }
   const say = (client: number, clock: number, state = '{}'): AwarenessEntry => ({ client, clock, state })
+  const room = (bounds: Partial<RelayBounds> = {}): { rooms: AwarenessRooms; pass: (ms?: number) => void } => {
+    const clock = new ManualClock()
+    const rooms = new AwarenessRooms({ ...defaultRelayBounds, ...bounds }, clock)
+    return { rooms, pass: (ms = defaultRelayBounds.presenceGatherMaxMs) => clock.pass(ms) }
+  }
 
   test('reaches everyone in the room, its sender too, and is forgotten when the sender leaves', () => {
-    const rooms = new AwarenessRooms(defaultRelayBounds)
+    const { rooms, pass } = room()
     const [ada, bob] = [member(), member()]
     rooms.enter('d', ada)
     expect(rooms.enter('d', bob)).toEqual([])
     rooms.update('d', ada, [say(1, 1)], 'anonymous')
+    pass(0)
     expect([ada.heard, bob.heard]).toEqual([['1@1{}'], ['1@1{}']])
     rooms.leave('d', ada)
+    pass()
     expect(bob.heard.at(-1)).toBe('1@1null')
     expect(rooms.states('d')).toEqual([])
   })
 
   test('an id belongs to the session that sent it first, and older states are left out', () => {
-    const rooms = new AwarenessRooms(defaultRelayBounds)
+    const { rooms, pass } = room()
     const [ada, bob] = [member(), member()]
     rooms.enter('d', ada)
     rooms.enter('d', bob)
     rooms.update('d', ada, [say(1, 5)], 'anonymous')
+    pass()
     rooms.update('d', bob, [say(1, 9, '{"forged":true}')], 'anonymous')
     rooms.update('d', ada, [say(1, 4)], 'anonymous')
+    pass()
     expect(rooms.states('d')).toMatchObject([{ client: 1, clock: 5, state: '{}' }])
     expect([ada.heard, bob.heard]).toEqual([
       ['1@5{}', ''],
@@ -61,23 +73,59 @@ describe('awareness', () => {
     ])
   })
 
-  test('names who is signed in, whatever the sender says, and takes nothing that is no object', () => {
-    const rooms = new AwarenessRooms(defaultRelayBounds)
+  test('names who is signed in, whatever the sender says, and takes nothing that is no object, or too deep to be compared', () => {
+    const { rooms } = room()
     const ada = member()
     rooms.enter('d', ada)
-    rooms.update('d', ada, [say(1, 1, '{"$user":"eve","at":3}'), say(2, 1, 'not json'), say(3, 1, '[1]')], 'ada')
+    const deep = `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`
+    rooms.update('d', ada, [say(1, 1, '{"$user":"eve","at":3}'), say(2, 1, 'not json'), say(3, 1, '[1]'), say(4, 1, deep)], 'ada')
     expect(rooms.states('d')).toMatchObject([{ client: 1, state: '{"at":3,"$user":"ada"}' }])
-    rooms.update('d', ada, [say(1, 2, '{"$user":"eve"}')], 'anonymous')
+    rooms.update('d', ada, [say(1, 2, '{"$user":"eve"}'), say(4, 1, deep)], 'anonymous')
     expect(rooms.states('d')).toMatchObject([{ client: 1, state: '{}' }])
   })
 
   test('[P8] a session owns a bounded number of ids', () => {
-    const rooms = new AwarenessRooms({ ...defaultRelayBounds, maxAwarenessStates: 2 })
+    const { rooms } = room({ maxAwarenessStates: 2 })
     const ada = member()
     rooms.enter('d', ada)
     rooms.update('d', ada, [say(1, 1), say(2, 1), say(3, 1)], 'anonymous')
     rooms.update('d', ada, [say(1, 2, 'null'), say(4, 1)], 'anonymous')
     expect(rooms.states('d').map(({ client }) => client)).toEqual([2, 4])
+  })
+
+  test('[P8] however often somebody says something, the room is told of it in turns, the rarer the more that is', () => {
+    const { rooms, pass } = room()
+    const [ada, bob] = [member(), member()]
+    rooms.enter('d', ada)
+    rooms.enter('d', bob)
+    for (let i = 1; i <= 1_000; i++) rooms.update('d', ada, [say(1, i)], 'anonymous')
+    pass(0)
+    expect(bob.heard).toEqual(['1@1000{}'])
+    for (let i = 1; i <= 100; i++) {
+      rooms.update('d', ada, [say(1, 1_000 + i)], 'anonymous')
+      pass(1)
+    }
+    expect(bob.heard.length).toBe(100 / defaultRelayBounds.presenceGatherMs)
+    const large = JSON.stringify({ name: 'x'.repeat(8 * defaultRelayBounds.presenceBytesPerMs) })
+    pass()
+    const before = bob.heard.length
+    for (let i = 1; i <= 100; i++) {
+      rooms.update('d', ada, [say(1, 2_000 + i, large)], 'anonymous')
+      pass(1)
+    }
+    expect(bob.heard.length - before).toBe(1 + Math.floor(100 / (defaultRelayBounds.presenceGatherMs + 16)))
+  })
+
+  test('an encoding is made once for all who hear of it', () => {
+    const { rooms, pass } = room()
+    let encodings = 0
+    const listener = (): AwarenessMember => ({ awareness: (told) => void told.as('test', () => ++encodings) })
+    for (let i = 0; i < 50; i++) rooms.enter('d', listener())
+    const ada = member()
+    rooms.enter('d', ada)
+    rooms.update('d', ada, [say(1, 1)], 'anonymous')
+    pass()
+    expect([encodings, ada.heard]).toEqual([1, ['1@1{}']])
   })
 })
 

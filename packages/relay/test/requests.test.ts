@@ -1,8 +1,19 @@
 import { systemClock, systemRandom } from '@tidemark/base'
-import { features, type RelayMessage } from '@tidemark/protocol'
+import { closeCodes, features, type RelayMessage } from '@tidemark/protocol'
+import { emptyState, encodeStateVector } from '@tidemark/updates'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { createMemoryLog, createRelay, type Log, type Relay, type RelayOptions } from '../src/index.ts'
+import {
+  createMemoryLog,
+  createRelay,
+  createWorkPool,
+  type JobKind,
+  type Log,
+  type Relay,
+  type RelayOptions,
+  type Work,
+} from '../src/index.ts'
+import { encodeStep1 } from '../src/stock-wire.ts'
 import { connect, type ReplicaState, textUpdate } from './wire-client.ts'
 
 function startRelay(log: Log, options: Partial<RelayOptions> = {}): Relay {
@@ -187,6 +198,45 @@ describe('audit', () => {
     await ann.until(() => said(ann, 'lacking').length === 2)
     expect(said(ann, 'lacking')[0]).toEqual({ type: 'lacking', document: 'note/1' })
   })
+})
+
+test('[P8] large audits and state vectors are read in threads, of both protocols', async () => {
+  const pool = createWorkPool({ clock: systemClock })
+  const jobs: JobKind[] = []
+  const work: Work = {
+    run: (kind, input, lane) => {
+      jobs.push(kind)
+      return pool.run(kind, input, lane)
+    },
+    close: () => pool.close(),
+  }
+  const relay = startRelay(newLog(), { work })
+  await write(relay, 'note/1', 'hello', 1)
+  const clients = new Map(Array.from({ length: 20_000 }, (_, i) => [i + 1, 1]))
+  const stateVector = encodeStateVector({ ...emptyState(), stateVector: clients })
+  const ann = connect(relay)
+  await ann.welcomed()
+  ann.send({ type: 'audit', document: 'note/1', stateVector, deletes: Uint8Array.of(0, 0) })
+  ann.send({ type: 'subscribe', document: 'note/1', stateVector, lastSeq: 0 })
+  ann.send({ type: 'subscribe', document: 'note/1', stateVector: stateVector.subarray(0, 50_000), lastSeq: 0 })
+  await ann.until(() => said(ann, 'refuse').length === 1)
+  expect(said(ann, 'lacking')).toHaveLength(1)
+  expect(textOf(said(ann, 'state')[0]?.update ?? new Uint8Array(), textUpdate('hello', 1))).toBe('hello')
+  expect(said(ann, 'refuse')).toMatchObject([{ n: 0, document: 'note/1', code: 'relay/invalid' }])
+  expect(jobs).toEqual(['audit', 'diff', 'diff'])
+
+  const frames: Uint8Array[] = []
+  const answered = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<number>()
+  const send = (bytes: Uint8Array): void => void (frames.push(bytes) && bytes[1] === 1 && answered.resolve())
+  const stock = relay.connectStock({ send, close: closed.resolve, bufferedBytes: 0 }, { space: 'acme', document: 'note/1' })
+  stock.open()
+  stock.message(encodeStep1(stateVector))
+  await answered.promise
+  stock.message(encodeStep1(stateVector.subarray(0, 50_000)))
+  expect(await closed.promise).toBe(closeCodes.malformed)
+  expect(jobs.slice(3)).toEqual(['diff', 'diff'])
+  await relay.close()
 })
 
 test('slow is said while much waits for the log, once for its time', async () => {

@@ -194,7 +194,7 @@ test('its metrics tell what it took, refused and holds, and only where they are 
     'tidemark_updates_total 2',
     'tidemark_refusals_total{code="relay/too-large"} 1',
     'tidemark_commit_seconds_count 2',
-    'tidemark_hot_documents 1',
+    'tidemark_hot_documents 2',
     'tidemark_slow_readers 0',
   ])
     expect(told.split('\n')).toContain(line)

@@ -1,4 +1,4 @@
-import { systemRandom } from '@tidemark/base'
+import { systemClock, systemRandom } from '@tidemark/base'
 import { expect, test } from 'vitest'
 import type { Committed } from '../src/commit-queue.ts'
 import { createMemoryLog, defaultRelayBounds } from '../src/index.ts'
@@ -19,7 +19,7 @@ const commit = (number: number, seq: number, update: Uint8Array): Committed => (
 
 /** What readers are sent of these updates of one document, in one batch. */
 async function sent(updates: readonly Uint8Array[]): Promise<Uint8Array[]> {
-  const space = new Space('s', await createMemoryLog({ random: systemRandom }).open('s'), defaultRelayBounds)
+  const space = new Space('s', await createMemoryLog({ random: systemRandom }).open('s'), defaultRelayBounds, systemClock)
   space.committed([commit(2, 1, textUpdate('y', 99_999)), ...updates.map((update, i) => commit(1, 2 + i, update))])
   return (space.ring.at(0)?.changes ?? []).filter(({ number }) => number === 1).map(({ update }) => update)
 }

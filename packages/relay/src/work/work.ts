@@ -8,7 +8,8 @@
  * 2. What a job throws is a `TidemarkError`, wherever it runs.
  */
 import { toTidemarkError } from '@tidemark/base'
-import { diffForStateVector, emptyState, include, validateUpdate, wholeDocument } from '@tidemark/updates'
+import { decodeStateVector, diffForStateVector, emptyState, include, validateUpdate, wholeDocument } from '@tidemark/updates'
+import { type Audited, isLackingIn } from '../audit.ts'
 import { type Judged, judgeUpdate, type ShapeBounds } from '../judged.ts'
 import { type Placed, readPlaced } from '../placed.ts'
 import { type PackedCut, type PackedState, packCut, packState, unpackState } from './packing.ts'
@@ -25,6 +26,8 @@ export interface Jobs {
     { readonly update: Uint8Array; readonly known: PackedState; readonly isGuarded: boolean; readonly bounds: ShapeBounds },
     Exclude<Judged, { readonly type: 'fits' }> | { readonly type: 'fits'; readonly cut: PackedCut; readonly placed: readonly Placed[] }
   >
+  /** Whether a document of this state lacks something that somebody else has. */
+  audit: Job<Audited & { readonly known: PackedState }, boolean>
   /** What of a state somebody with this state vector lacks. */
   diff: Job<{ readonly update: Uint8Array; readonly stateVector: Uint8Array }, Uint8Array>
 }
@@ -59,7 +62,11 @@ const jobs: { readonly [K in JobKind]: (input: Jobs[K]['input']) => Jobs[K]['out
     const judged = judgeUpdate(validateUpdate(update), unpackState(known), isGuarded, bounds)
     return judged.type === 'fits' ? { type: 'fits', cut: packCut(judged.cut), placed: judged.placed } : judged
   },
-  diff: ({ update, stateVector }) => diffForStateVector(update, stateVector),
+  audit: ({ known, ...audited }) => isLackingIn(unpackState(known), audited),
+  diff: ({ update, stateVector }) => {
+    decodeStateVector(stateVector)
+    return diffForStateVector(update, stateVector)
+  },
 }
 
 /** Does a job here and now. @throws {TidemarkError} what is wrong with its input. */
