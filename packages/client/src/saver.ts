@@ -33,6 +33,8 @@ export interface SaverOptions {
   readonly store: LocalStore
   readonly clock: Clock
   readonly nextKey: () => { readonly writer: string; readonly n: number }
+  /** Whether this device has chosen documents only: then a new one may be there already, at the relay, and this device passed over it. */
+  readonly isChosen: boolean
   readonly stored: (stored: StoredDocuments, rows: readonly Row[]) => void
 }
 
@@ -127,7 +129,10 @@ export class Saver {
       })
       return row === null ? [] : [{ ...(row as Row), name: document.name, reflects: document.known }]
     })
-    const committed = await this.#options.store.commit({ updates, rows }).catch(() => null)
+    const docs = this.#options.isChosen
+      ? group.flatMap(({ document }) => (document.known === 0 ? [{ name: document.name, behind: 1 }] : []))
+      : []
+    const committed = await this.#options.store.commit({ updates, rows, docs }).catch(() => null)
     if (committed === null) {
       // The store shows why in its status; the edits are tried again.
       this.#putBack(group)

@@ -85,7 +85,8 @@ class Session implements Space {
       return stored.get(name)?.record.problem != null
     })
     const nextKey = (): { writer: string; n: number } => ({ writer: this.#writer, n: ++this.#n })
-    this.#saver = new Saver({ store, clock, nextKey, stored: (stored, rows) => this.#savedHere(stored, rows) })
+    const isChosen = options.scope === 'opened'
+    this.#saver = new Saver({ store, clock, nextKey, isChosen, stored: (stored, rows) => this.#savedHere(stored, rows) })
     this.#documents = new Documents({
       store,
       clock,
@@ -130,6 +131,7 @@ class Session implements Space {
       store,
       documents: this.#documents,
       nextKey,
+      isChosen,
       adopted: (stored) => this.#adopted(stored),
       checkOpen: () => this.#checkOpen(),
     })

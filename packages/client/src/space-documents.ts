@@ -52,6 +52,8 @@ export interface SpaceDocumentsOptions {
   readonly store: LocalStore
   readonly documents: Documents
   readonly nextKey: () => { readonly writer: string; readonly n: number }
+  /** Whether this device has chosen documents only: of what it takes in it may have passed over a part. */
+  readonly isChosen: boolean
   readonly adopted: (stored: StoredDocuments) => void
   /** @throws {TidemarkError} `client/closed` */
   readonly checkOpen: () => void
@@ -60,7 +62,7 @@ export interface SpaceDocumentsOptions {
 /** The parts of an adopted document are counted by its bytes alone: it may be a state of any size. */
 const adoptedCaps = { maxStructs: 2 ** 26, maxDeleteRanges: 2 ** 26 } as const
 
-export function createSpaceDocuments({ store, documents, nextKey, adopted, checkOpen }: SpaceDocumentsOptions): SpaceDocuments {
+export function createSpaceDocuments({ store, documents, nextKey, isChosen, adopted, checkOpen }: SpaceDocumentsOptions): SpaceDocuments {
   return {
     async list() {
       checkOpen()
@@ -81,7 +83,10 @@ export function createSpaceDocuments({ store, documents, nextKey, adopted, check
         validateUpdate(update, adoptedCaps)
       }
       const updates = adoptees.map(({ name, update }): StoredUpdate => ({ ...nextKey(), name, bytes: update, origin: 'remote' }))
-      const { revisions } = await store.commit({ updates, docs: adoptees.map(({ name }) => ({ name, carry: true })) })
+      const { revisions } = await store.commit({
+        updates,
+        docs: adoptees.map(({ name }) => ({ name, carry: true, ...(isChosen ? { behind: 1 } : {}) })),
+      })
       adopted({ updates, revisions })
     },
   }

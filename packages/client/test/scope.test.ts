@@ -1,11 +1,11 @@
 /** Single documents beside the feed: chosen scope, fetching, large ones, audits, holding pushes, and what was erased. */
-import { systemClock, systemRandom } from '@tidemark/base'
+import { systemClock, systemRandom, TidemarkError } from '@tidemark/base'
 import { createMemoryDisk, createMemoryLog, createRelay } from '@tidemark/relay'
-import { memoryStore } from '@tidemark/store'
+import { memoryStore, type OpenStore } from '@tidemark/store'
 import { afterEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import type { Space } from '../src/index.ts'
-import { confirmed, Device, live, Network, Report, until } from './world.ts'
+import { changedStore, confirmed, Device, live, Network, Report, until } from './world.ts'
 
 const devices: Device[] = []
 afterEach(async () => {
@@ -27,6 +27,35 @@ async function titled(space: Space, id: string, title: string): Promise<void> {
   const report = await space.open(Report, id)
   await until({ get: () => report.value, subscribe: (listener) => report.subscribe(listener) }, (value) => value.title === title)
   report.close()
+}
+
+/** A store that fails to store a document's state when it is told to, and says what it is asked and what changes it stored meanwhile. */
+function stateFails(name: string): { open: OpenStore; asked: Promise<void>; changed: Promise<void>; fail: () => void } {
+  const [asked, changed, failed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let [answers, isFailed] = [0, false]
+  const open: OpenStore = async (where) => {
+    const store = await memoryStore()(where)
+    return changedStore(store, {
+      load: async (names) => {
+        // When it is opened, when the relay is asked, and when the relay has answered.
+        if (names.includes(name) && ++answers === 3) {
+          asked.resolve()
+          await failed.promise
+        }
+        return await store.load(names)
+      },
+      commit: async (batch) => {
+        if (batch.docs?.some((doc) => doc.name === name && doc.state !== undefined) === true && !isFailed) {
+          isFailed = true
+          throw new TidemarkError('store/failed', 'the disk failed')
+        }
+        const committed = await store.commit(batch)
+        if (batch.updates?.some((update) => update.name === name) === true) changed.resolve()
+        return committed
+      },
+    })
+  }
+  return { open, asked: asked.promise, changed: changed.promise, fail: failed.resolve }
 }
 
 const idsOf = (space: Space): string[] =>
@@ -60,6 +89,49 @@ describe('a space of opened documents', () => {
     await titled(again, 'r1', 'while away')
     await live(again)
     expect((await again.documents.list()).names).toEqual(['report/mine', 'report/r1'])
+  })
+
+  test('gets what the relay had of a document that is made here, or taken in, under the same name', async () => {
+    const network = new Network()
+    const ann = await device(network, 'ann').tab()
+    const theirs = await Promise.all(['r1', 'r2'].map((id) => ann.create(Report, { title: 'theirs' }, { id })))
+    await Promise.all(theirs.map((report) => report.created.confirmed))
+    const bob = await device(network, 'bob').tab({ scope: 'opened' })
+    await live(bob)
+    bob.sync.pause()
+    await (await bob.create(Report, { title: 'mine' }, { id: 'r1' })).created.saved
+    const archived = new Y.Doc({ guid: 'report/r2' })
+    archived.getText('notes').insert(0, 'archived')
+    await bob.documents.adopt([{ name: 'report/r2', update: Y.encodeStateAsUpdate(archived) }])
+    bob.sync.resume()
+    for (const { id, doc } of theirs) {
+      const here = await bob.open(Report, id)
+      const subscribe = (listener: () => void): (() => void) => {
+        here.doc.on('update', listener)
+        return () => here.doc.off('update', listener)
+      }
+      await until({ subscribe, get: () => Y.getState(here.doc.store, doc.clientID) }, (clock) => clock > 0)
+    }
+  })
+
+  test('asks again for a document whose state could not be stored, though changes of it came', async () => {
+    const network = new Network()
+    const ann = await device(network, 'ann').tab()
+    await reports(ann, 1)
+    const slow = stateFails('report/r1')
+    const bob = await device(network, 'bob').tab({ scope: 'opened', store: slow.open })
+    await live(bob)
+    const opening = bob.open(Report, 'r1')
+    await slow.asked
+    const theirs = await ann.open(Report, 'r1')
+    theirs.set({ title: 'changed' })
+    await slow.changed
+    slow.fail()
+    await expect(opening).rejects.toMatchObject({ code: 'store/failed' })
+    await until(bob.status, ({ phase }) => phase !== 'live')
+    bob.sync.retryNow()
+    await titled(bob, 'r1', 'changed')
+    expect((await bob.open(Report, 'r1')).syncing).toBe(false)
   })
 
   test('says why a document cannot be had: there is none, there is no connection', async () => {

@@ -5,7 +5,7 @@
 import { type Observable, systemClock, systemRandom } from '@tidemark/base'
 import type { Connect, SocketHandlers } from '@tidemark/protocol'
 import { createMemoryLog, createRelay, type Log, type Relay } from '@tidemark/relay'
-import { createMemoryDatabase, type MemoryDatabase, type MemoryFaults, memoryStore } from '@tidemark/store'
+import { createMemoryDatabase, type LocalStore, type MemoryDatabase, type MemoryFaults, memoryStore, type OpenStore } from '@tidemark/store'
 import { z } from 'zod'
 import { critical, defineEntity, latest, openSpace, type Platform, richText, type Space, text } from '../src/index.ts'
 
@@ -40,6 +40,16 @@ export function until<T>(observable: Observable<T>, test: (value: T) => boolean)
 export const live = (space: Space): Promise<unknown> => until(space.status, (status) => status.phase === 'live')
 export const confirmed = (space: Space): Promise<unknown> =>
   until(space.status, (status) => status.pending.documents === 0 && !status.saving && status.phase === 'live')
+
+/** A store with some methods of its own. */
+export const changedStore = (store: LocalStore, own: Partial<LocalStore>): LocalStore =>
+  new Proxy(store, {
+    get: (target, key) => {
+      if (Object.hasOwn(own, key)) return Reflect.get(own, key) as unknown
+      const value = Reflect.get(target, key, target) as unknown
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 
 /** The relay as devices reach it: it can be down, and be another one after a restart. */
 export class Network {
@@ -116,7 +126,7 @@ export class Device {
     this.user = user
   }
 
-  async tab(options: { paused?: boolean; faults?: MemoryFaults; scope?: 'space' | 'opened' } = {}): Promise<Space> {
+  async tab(options: { paused?: boolean; faults?: MemoryFaults; scope?: 'space' | 'opened'; store?: OpenStore } = {}): Promise<Space> {
     const { faults, ...rest } = options
     const store = memoryStore({ database: this.database, ...(faults === undefined ? {} : { faults }) })
     const space = await openSpace({

@@ -342,6 +342,7 @@ export class SyncEngine {
       clock: platform.clock,
       nextKey,
       isEcho: (change) => pusher.isEcho(change),
+      lacks: (name) => this.#fetcher?.lacks(name) === true,
       stored: (stored) => this.events.emit({ type: 'stored', stored }),
       erase: async (names) => {
         const error = new TidemarkError('relay/purged', 'it was erased at the relay')

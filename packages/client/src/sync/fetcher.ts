@@ -5,7 +5,8 @@
  * Invariants
  * 1. What is asked with is the stored state, never memory's, so the answer fits what is stored.
  * 2. A document is behind until its whole state is stored; one that the relay refuses waits for the next connection.
- * 3. A few requests are under way at a time; each answer's bytes are given back as credit once they are stored.
+ * 3. Where documents are chosen, what comes of one before its state is stored leaves it behind.
+ * 4. A few requests are under way at a time; each answer's bytes are given back as credit once they are stored.
  */
 import { fraction, type Random, TidemarkError, toTidemarkError } from '@tidemark/base'
 import type { ClientMessage, Refuse, State } from '@tidemark/protocol'
@@ -32,6 +33,8 @@ export class Fetcher {
   readonly #options: FetcherOptions
   /** By document, who waits for it; empty where it is only behind. */
   readonly #asked = new Map<string, PromiseWithResolvers<boolean>[]>()
+  /** Whose answers are not stored, or were none. */
+  readonly #unsettled = new Set<string>()
   /** Asked for and not to be asked again in this connection, unless somebody wants it. */
   readonly #done = new Set<string>()
   /** The documents that the relay sends; null where it sends all. */
@@ -78,9 +81,22 @@ export class Fetcher {
     if (asked !== undefined) asked.push(waiting)
     else {
       this.#asked.set(name, [waiting])
-      await this.#ask([name])
+      // Not awaited: the connection may end meanwhile, and whoever asks has to hear of it.
+      this.#ask([name]).catch((error: unknown) => this.#notAsked(name, error))
     }
     return waiting.promise
+  }
+
+  /** The database did not say what is here: whoever wants the document is told, and may ask again. */
+  #notAsked(name: string, error: unknown): void {
+    const waiting = this.#asked.get(name) ?? []
+    this.#asked.delete(name)
+    for (const one of waiting) one.reject(error)
+  }
+
+  /** Whether a document was chosen just now, and its state is not stored: changes that come of it are not all of it. */
+  lacks(name: string): boolean {
+    return this.#followed !== null && (this.#asked.has(name) || this.#unsettled.has(name))
   }
 
   /** Where documents are chosen, these are from now on. */
@@ -171,8 +187,10 @@ export class Fetcher {
       const waiting = this.#asked.get(name) ?? []
       this.#asked.delete(name)
       this.#done.add(name)
+      this.#unsettled.add(name)
       try {
         const isHere = await run()
+        this.#unsettled.delete(name)
         for (const one of waiting) one.resolve(isHere)
       } catch (cause) {
         const error = toTidemarkError(cause, 'store/failed')

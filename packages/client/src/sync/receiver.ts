@@ -37,6 +37,8 @@ export interface ReceiverOptions {
   readonly nextKey: () => { readonly writer: string; readonly n: number }
   /** Whether the relay only repeats what this replica pushed. */
   readonly isEcho: (change: NamedChange) => boolean
+  /** Whether what was before this change of a document is not here. */
+  readonly lacks: (name: string) => boolean
   readonly stored: (stored: StoredDocuments) => void
   /** Erases these documents here; what it throws is tried again. */
   readonly erase: (names: readonly string[]) => Promise<void>
@@ -170,7 +172,8 @@ export class Receiver {
           updates.push({ ...this.#options.nextKey(), name: change.name, bytes: change.bytes, origin: 'remote' })
       }
     }
-    const docs: DocPatch[] = [...lastSeqs].map(([name, lastSeq]) => ({ name, lastSeq }))
+    const { lacks } = this.#options
+    const docs: DocPatch[] = [...lastSeqs].map(([name, lastSeq]) => ({ name, lastSeq, ...(lacks(name) ? { behind: 1 } : {}) }))
     for (const [name, seq] of behind) docs.push({ name, behind: seq })
     return { batch: { updates, docs, cursor: { follows: cursorJson(this.#cursor), next: cursorJson(next) } }, updates, next }
   }
