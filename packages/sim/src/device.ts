@@ -6,6 +6,7 @@ import type { EntityDefinition, Fields } from '@tidemark/schema'
 import type { LocalStore } from '@tidemark/store'
 import type { Form } from './actions/fields.ts'
 import { Browser } from './browser.ts'
+import type { Scope } from './chosen.ts'
 import type { Ranges } from './contents.ts'
 import { DeviceDisk, type DiskState, type Write } from './device-disk.ts'
 import { type Dice, seededDice } from './dice.ts'
@@ -33,6 +34,8 @@ export interface DeviceOptions {
   readonly network: Network
   readonly entities: readonly EntityDefinition[]
   readonly ports: ClientPorts
+  /** What a tab has its space for; `isFirst` where it is the only one of the device. */
+  readonly scope: (isFirst: boolean) => Scope
   readonly received: (device: string, name: string, ranges: Ranges) => void
   readonly stored: (device: string, writes: readonly Write[]) => void
   readonly opened: (tab: Tab) => void
@@ -104,7 +107,7 @@ export class Device {
 
   openTab(slot: number): void {
     if (this.#tabs.has(slot)) return
-    const { time, trace, entities, ports, opened, failed } = this.#options
+    const { time, trace, entities, ports, scope, opened, failed } = this.#options
     const life = new Life(time, `${this.name}${slot}.${++this.#lives}`)
     const name = `${this.name}${slot}`
     const tab: Tab = {
@@ -127,6 +130,7 @@ export class Device {
       store: this.disk.open(life, (store) => ports.store?.(store, life.name) ?? store),
       relay: { url: 'ws://relay.sim', ...this.#tokens(life) },
       platform: this.#platform(life),
+      scope: scope(this.#tabs.size === 1),
       build: 'sim',
     }).then(
       (space) => {

@@ -5,7 +5,7 @@
  * never does, so each seed draws its own set.
  */
 import type { RelayBounds } from '@tidemark/relay'
-import { seededDice } from './dice.ts'
+import { type Dice, seededDice } from './dice.ts'
 
 /** Faults that a profile may name. Those below `ambient` colour a whole run; the others come as steps. */
 export const faultNames = [
@@ -39,6 +39,7 @@ export const faultNames = [
   'read-only',
   'short-tokens',
   'signed-out',
+  'chosen',
 ] as const
 
 export type FaultName = (typeof faultNames)[number]
@@ -54,7 +55,11 @@ export const ambientFaults: ReadonlySet<FaultName> = new Set([
   'small-limits',
   'skew',
   'short-tokens',
+  'chosen',
 ])
+
+/** Each has dice of its own, so that seeds draw the rest as they did before there was it. */
+const later: ReadonlySet<FaultName> = new Set(['chosen'])
 
 /** `all`: each seed draws its own set. A list: exactly these, in each seed. `none`: a calm world. */
 export type Faults = 'all' | 'none' | readonly FaultName[]
@@ -83,9 +88,11 @@ export function drawProfile(seed: number, choice: Faults): Profile {
   const dice = seededDice(seed, 'profile')
   const share = dice.pick([0.15, 0.35, 0.6])
   // Every seed draws for every fault, so that naming a fault changes no other draw.
-  const drawn = faultNames.filter(() => dice.chance(share))
+  const diceOf = (purpose: string, name: FaultName): Dice => (later.has(name) ? seededDice(seed, `${purpose} ${name}`) : dice)
+  const drawn = faultNames.filter((name) => diceOf('fault', name).chance(share))
   const faults = new Set<FaultName>(choice === 'all' ? drawn : choice === 'none' ? [] : choice)
-  const weights = new Map(faultNames.map((name) => [name, dice.pick([1, 1, 2, 4, 8])] as const).filter(([name]) => faults.has(name)))
+  const drawWeight = (name: FaultName): number => diceOf('weight', name).pick([1, 1, 2, 4, 8])
+  const weights = new Map(faultNames.map((name) => [name, drawWeight(name)] as const).filter(([name]) => faults.has(name)))
   const slow = dice.between(50, 2_000)
   const limits = smallLimits(seed)
   return {

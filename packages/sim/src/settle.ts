@@ -5,7 +5,7 @@
  */
 import type { EntityDefinition } from '@tidemark/schema'
 import { listings } from './actions/space.ts'
-import type { Tab } from './device.ts'
+import type { Device, Tab } from './device.ts'
 import { heal } from './faults.ts'
 import type { Attached, FinalView, QueryView, RowView, Shown, TabView } from './oracles/oracle.ts'
 import { settled } from './virtual-time.ts'
@@ -106,6 +106,7 @@ export async function look(world: World): Promise<FinalView> {
   const tabs: TabView[] = []
   const rows: RowView[] = []
   const queries: QueryView[] = []
+  for (const device of world.devices) if (world.chosen.isOf(device.name)) await openRest(world, device, documents)
   for (const tab of world.tabs) {
     for (const document of documents) await lookAt(world, tab, document, tabs)
     for (const { definition } of world.options.entities) await lookAtRows(world, tab, definition, rows)
@@ -126,6 +127,18 @@ export async function look(world: World): Promise<FinalView> {
     values: each((document) => spellShown((entities.get(document) as { attached: Attached }).attached)),
     rowValues: each((document) => spell(world.entityOf(document).definition.row(log.doc(document)))),
   }
+}
+
+/** Where documents are chosen, the others are opened at last, and have to come. */
+async function openRest(world: World, { name, tabs, disk }: Device, documents: readonly string[]): Promise<void> {
+  const [tab] = tabs
+  const rest = documents.filter((document) => !disk.tables.records.has(document))
+  for (const document of rest) {
+    world.chosen.ask(name, document)
+    if (tab !== undefined) await lookAt(world, tab, document, [])
+  }
+  // Their rows are made behind them.
+  if (rest.length > 0) await world.runFor(2_000)
 }
 
 const spell = (value: unknown): string => JSON.stringify(value)

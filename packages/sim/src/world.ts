@@ -7,6 +7,7 @@ import type { Space } from '@tidemark/client'
 import type { Log, MemoryDisk } from '@tidemark/relay'
 import type { Json } from '@tidemark/store'
 import type * as Y from 'yjs'
+import { ChosenDocuments } from './chosen.ts'
 import { CollectionLedger } from './collection-ledger.ts'
 import type { Ranges } from './contents.ts'
 import { Coverage, everybody } from './coverage.ts'
@@ -54,6 +55,7 @@ export type WorldEvent =
     }
   | { readonly type: 'refused'; readonly write: WriteRecord; readonly code: string }
   | { readonly type: 'received'; readonly device: string; readonly document: string; readonly ranges: Ranges }
+  | { readonly type: 'stored'; readonly device: string; readonly writes: readonly Write[] }
   | { readonly type: 'tab-died'; readonly tab: Tab }
   | { readonly type: 'relay-died' }
   | { readonly type: 'tick' }
@@ -74,6 +76,7 @@ export class World {
   readonly ledger: Ledger
   readonly critical: CriticalLedger
   readonly collections: CollectionLedger
+  readonly chosen: ChosenDocuments
   readonly plain: PlainClient
   readonly coverage: Coverage
   readonly options: WorldOptions
@@ -101,7 +104,9 @@ export class World {
     this.critical = new CriticalLedger(this.ledger, (document, field) => this.entityOf(document).critical.has(field))
     this.collections = new CollectionLedger(this.ledger)
     this.relay = this.#makeRelay()
-    this.devices = Array.from({ length: options.replicas }, (_, i) => this.#makeDevice(String.fromCharCode(97 + i)))
+    const names = Array.from({ length: options.replicas }, (_, i) => String.fromCharCode(97 + i))
+    this.chosen = new ChosenDocuments({ seed, devices: names, documents: this.documents, isOn: profile.faults.has('chosen') })
+    this.devices = names.map((name) => this.#makeDevice(name))
     this.network.addDevice(plainName, this.usualLine())
     this.plain = new PlainClient({
       time,
@@ -243,7 +248,8 @@ export class World {
         trace: this.trace,
         network: this.network,
         entities: entities.map(({ definition }) => definition),
-        received: (device, document, ranges) => this.emit({ type: 'received', device, document, ranges }),
+        scope: (isFirst) => this.chosen.opens(name, isFirst),
+        received: (device, document, ranges) => this.#received(device, document, ranges),
         stored: (device, writes) => this.#noteStored(device, writes),
         opened: (tab) => this.#opened(tab),
         died: (tab) => {
@@ -274,9 +280,15 @@ export class World {
     if (!tab.isClosing) this.ledger.claimed(tab, status)
   }
 
+  #received(device: string, document: string, ranges: Ranges): void {
+    this.emit({ type: 'received', device, document, ranges })
+    for (const other of this.chosen.passedOver(document)) this.#bit('chosen', other)
+  }
+
   #noteStored(device: string, writes: readonly Write[]): void {
     for (const write of writes) if (write.type === 'update') this.trace.bytes(this.time.nowMs, `${device} stores`, write.update.bytes)
     this.note(`${device} commits ${writes.map(({ type }) => type).join(' ')}`)
+    this.emit({ type: 'stored', device, writes })
   }
 
   /** A write that no place holds any more is excused; what held it lost it in a documented way. */

@@ -20,6 +20,7 @@ test.each([
   [144, 'all', 5, 300, 'a sign-in that ends because the clock of its device was set back'],
   [5145, 'all', 5, 300, 'a user whose client id a stock client claimed by handing it on to a restored relay'],
   [646, 'all', 5, 300, 'a receipt rejected by a refusal that was tried again meanwhile'],
+  [45, ['chosen'], 3, 150, 'a document made where documents are chosen that has nothing of what the relay had of it'],
   [5264, 'all', 5, 300, 'a carried document refused because what superseded a pruned entry is pruned too'],
 ] as const)(
   'seed %i, %s, %i replicas, %i steps: no more %s',

@@ -37,6 +37,9 @@ export function withEntity(world: World, tab: Tab, document: string, use: (entit
   if (space === null || tab.isClosing) return
   const open = tab.entities.get(document)
   if (open !== undefined) return attempt(world, tab, () => use(open))
+  const device = tab.device.name
+  if (!world.chosen.worksIn(device, document)) return
+  world.chosen.ask(device, document)
   const { definition } = world.entityOf(document)
   space.open(definition, document.slice(definition.type.length + 1)).then(
     (entity) => {
@@ -49,7 +52,10 @@ export function withEntity(world: World, tab: Tab, document: string, use: (entit
       const now = tab.entities.get(document)
       if (now !== undefined && !tab.isClosing) attempt(world, tab, () => use(now))
     },
-    (error: unknown) => mayFail(world, tab, error),
+    (error: unknown) => {
+      if (world.chosen.isOf(device) && isUnreachable(error)) world.note(`${tab.name} ${document} is not here`)
+      else mayFail(world, tab, error)
+    },
   )
 }
 
@@ -70,6 +76,9 @@ export function attempt(world: World, tab: Tab, run: () => void): void {
     mayFail(world, tab, error)
   }
 }
+
+/** Who has chosen documents cannot get one more without a line. */
+const isUnreachable = (error: unknown): boolean => error instanceof TidemarkError && error.code === 'relay/unreachable'
 
 /** Being refused at the spot, not being here yet, and a disk or space that is going away are part of life; anything else is a failure. */
 export function mayFail(world: World, tab: Tab, error: unknown): void {

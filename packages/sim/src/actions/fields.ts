@@ -32,6 +32,7 @@ const create: Action = {
     const name = document as string
     const { definition } = world.entityOf(name)
     if (!mayWork(tab)) return
+    world.chosen.ask(tab.device.name, name)
     tab.space?.create(definition, init as object, { id: name.slice(definition.type.length + 1) }).then(
       (entity) => {
         tab.entities.get(name)?.close()

@@ -9,6 +9,7 @@ const open: Action = {
   draw: (world, dice) => [anyDocument(world, dice)],
   run: (world, tab, [document]) => {
     const isOpen = tab.entities.has(document as string)
+    world.chosen.ask(tab.device.name, document as string)
     withEntity(world, tab, document as string, () => {
       if (!isOpen) world.coverage.did('open', tab.device.name, world.time.nowMs)
     })

@@ -1,5 +1,6 @@
 /** All oracles. Those of the settling itself stand in `settle.ts`, the app's own in `rules.ts`. */
 import { boundOracles } from './bounds.ts'
+import { chosenOracles } from './chosen.ts'
 import { collectionOracles } from './collections.ts'
 import { convergenceOracles } from './convergence.ts'
 import { criticalOracles } from './critical.ts'
@@ -17,5 +18,6 @@ export const oracles: readonly Oracle[] = [
   ...collectionOracles,
   ...refusalOracles,
   ...plainOracles,
+  ...chosenOracles,
   ...boundOracles,
 ]

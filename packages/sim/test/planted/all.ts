@@ -1,5 +1,6 @@
 /** Every planted bug. One more is one more entry in one of these lists. */
 import { appBugs } from './in-app.ts'
+import { deviceBugs } from './in-devices.ts'
 import { logBugs } from './in-log.ts'
 import { platformBugs } from './in-platform.ts'
 import { sourceBugs } from './in-source.ts'
@@ -7,4 +8,12 @@ import { storeBugs } from './in-store.ts'
 import { othersBugs } from './others.ts'
 import type { PlantedBug } from './planted.ts'
 
-export const plantedBugs: readonly PlantedBug[] = [...logBugs, ...storeBugs, ...platformBugs, ...appBugs, ...sourceBugs, ...othersBugs]
+export const plantedBugs: readonly PlantedBug[] = [
+  ...logBugs,
+  ...storeBugs,
+  ...platformBugs,
+  ...appBugs,
+  ...sourceBugs,
+  ...deviceBugs,
+  ...othersBugs,
+]

@@ -9,7 +9,14 @@ const rare: ReadonlySet<string> = new Set([
   'a decision names only the first value that it rejects',
 ])
 
-const inSource = (name: string, faults: PlantedBug['faults'], oracle: string, file: string, find: string, replace: string): PlantedBug => ({
+export const inSource = (
+  name: string,
+  faults: PlantedBug['faults'],
+  oracle: string,
+  file: string,
+  find: string,
+  replace: string,
+): PlantedBug => ({
   name,
   isRare: rare.has(name),
   faults,
