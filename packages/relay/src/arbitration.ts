@@ -71,8 +71,8 @@ export class Arbitration {
   readonly #options: ArbitrationOptions
   readonly #clients = new WeakMap<Space, number>()
   readonly #stamps: StampClock
-  /** Documents at work; true where something came meanwhile. */
-  readonly #working = new Map<string, boolean>()
+  /** Documents at work, with the space in which something came meanwhile: after a failed commit it is another opening of the same. */
+  readonly #working = new Map<string, Space | null>()
   readonly #cancels = new Set<() => void>()
   #amender: Amender | null = null
   #isClosed = false
@@ -120,7 +120,7 @@ export class Arbitration {
   #later(space: Space, document: string): void {
     const key = `${space.name}/${document}`
     const isWorking = this.#working.has(key)
-    this.#working.set(key, isWorking)
+    this.#working.set(key, isWorking ? space : null)
     if (!isWorking) void this.#work(space, document, key, 0)
   }
 
@@ -135,8 +135,8 @@ export class Arbitration {
       while (!this.#isClosed && space.failure === null) {
         const done = await this.#one(space, document)
         failed = 0
-        if (done && this.#working.get(key) !== true) break
-        this.#working.set(key, false)
+        if (done && this.#working.get(key) !== space) break
+        if (this.#working.get(key) === space) this.#working.set(key, null)
       }
       failed = 0
     } catch (error) {
@@ -146,7 +146,9 @@ export class Arbitration {
       hub.leave(space, member)
     }
     if (failed === 0 || this.#isClosed || space.failure !== null) {
+      const next = this.#working.get(key) ?? null
       this.#working.delete(key)
+      if (next !== null && next !== space && !this.#isClosed) this.#later(next, document)
       return
     }
     const capMs = Math.min(bounds.arbitrateRetryMaxMs, bounds.arbitrateRetryMs * 2 ** Math.min(failed, 16))

@@ -173,6 +173,29 @@ describe('the relay as the single writer of arbitrated fields', () => {
     await again.sees({ status: 'settled', value: 'ann' })
   })
 
+  test('[P2] answers under the new incarnation what a hook was thinking about when the log failed', async () => {
+    const [asked, gate] = [Promise.withResolvers<null>(), Promise.withResolvers<{ accept: true }>()]
+    const arbitrate = (): Promise<{ accept: true }> => {
+      asked.resolve(null)
+      return gate.promise
+    }
+    let isBroken = false
+    const fail = (): void => {
+      if (isBroken) throw new Error('the disk is gone')
+    }
+    const relay = startRelay({ fail }, { hooks: { arbitrate } })
+    const ann = new Person(relay, 'ann')
+    expect(await ann.propose('ann')).toBe('taken')
+    await asked.promise
+    isBroken = true
+    expect(await ann.write(() => ann.seat.shared.notes.insert(0, 'lost'))).toBe('closed')
+    isBroken = false
+    const again = new Person(relay, 'ann', ann)
+    await again.client.welcomed()
+    gate.resolve({ accept: true })
+    await again.sees({ status: 'settled', value: 'ann' })
+  })
+
   test('asks a hook one at a time, holds to what it said, and tells its reason', async () => {
     let open = 0
     const [asked, gate] = [Promise.withResolvers<null>(), Promise.withResolvers<null>()]
