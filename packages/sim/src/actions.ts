@@ -2,6 +2,7 @@
 import type { Entity } from '@tidemark/client'
 import type { Fields } from '@tidemark/schema'
 import { type Action, anyDocument, withEntity } from './actions/action.ts'
+import { arbitratedActions } from './actions/arbitrated.ts'
 import { collectionActions } from './actions/collections.ts'
 import { fieldActions } from './actions/fields.ts'
 import { lifeActions } from './actions/life.ts'
@@ -14,7 +15,14 @@ export type { Action } from './actions/action.ts'
 /** An app's own action: edits an entity as its code would. */
 export type CustomAction = (entity: Entity<Fields>, dice: Dice) => void
 
-export const actions: readonly Action[] = [...fieldActions, ...textActions, ...collectionActions, ...lifeActions, ...spaceActions]
+export const actions: readonly Action[] = [
+  ...fieldActions,
+  ...textActions,
+  ...collectionActions,
+  ...lifeActions,
+  ...spaceActions,
+  ...arbitratedActions,
+]
 
 /** The verb `do <document> <name> <seed>` for an app's own actions; `null` without any. */
 export function customAction(custom: Readonly<Record<string, CustomAction>>): Action | null {

@@ -7,11 +7,11 @@ import { pathToFileURL } from 'node:url'
 import type { EntityDefinition } from '@tidemark/schema'
 import type { SimulationOptions } from './simulate.ts'
 
-export type AppOptions = Pick<SimulationOptions, 'entities' | 'actions' | 'rules' | 'values' | 'ports'>
+export type AppOptions = Pick<SimulationOptions, 'entities' | 'actions' | 'rules' | 'values' | 'hooks' | 'ports'>
 
 /**
- * Reads the module at `path`. Every export made by `defineEntity` is an entity; `actions`, `rules`, `values` and
- * `ports` are taken by name; `plant`, when there is one, is called for fresh options before each run.
+ * Reads the module at `path`. Every export made by `defineEntity` is an entity; `actions`, `rules`, `values`,
+ * `hooks` and `ports` are taken by name; `plant`, when there is one, is called for fresh options before each run.
  *
  * @throws {TypeError} when the module exports no entity.
  */
@@ -20,7 +20,9 @@ export async function readApp(path: string | null): Promise<() => AppOptions> {
   const module = (await import(pathToFileURL(resolve(path)).href)) as Record<string, unknown>
   const entities = Object.values(module).filter(isEntity)
   const { plant } = module
-  const named = Object.fromEntries(['actions', 'rules', 'values', 'ports'].flatMap((key) => (key in module ? [[key, module[key]]] : [])))
+  const named = Object.fromEntries(
+    ['actions', 'rules', 'values', 'hooks', 'ports'].flatMap((key) => (key in module ? [[key, module[key]]] : [])),
+  )
   if (entities.length === 0 && typeof plant !== 'function') throw new TypeError(`${path} exports nothing that defineEntity made`)
   const options = { ...(entities.length === 0 ? {} : { entities }), ...named } as AppOptions
   return typeof plant === 'function' ? () => ({ ...options, ...(plant as () => AppOptions)() }) : () => options

@@ -28,7 +28,7 @@ const usage = `tidemark-sim: runs the shipped client and relay under drawn fault
   --documents N    documents (${defaults.documents})
   --steps N        steps of each seed (${defaults.steps})
   --faults LIST    all, none, or names separated by commas: ${faultNames.join(' ')}
-  --schema FILE    a module that exports entities, and if you like actions, rules, values
+  --schema FILE    a module that exports entities, and if you like actions, rules, values, hooks
   --workers N      threads (one per core)
   --coverage       prints the table of faults and actions
   --seed N         replays one seed

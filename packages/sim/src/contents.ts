@@ -21,8 +21,12 @@ export interface Ranges {
 }
 
 /** The ranges of an update, as Yjs decodes it. */
-export function rangesOf(update: Uint8Array): Ranges {
-  const { structs, ds } = Y.decodeUpdate(update)
+export const rangesOf = (update: Uint8Array): Ranges => rangesIn(Y.decodeUpdate(update))
+
+/** What Yjs makes of an update. */
+export type Decoded = ReturnType<typeof Y.decodeUpdate>
+
+export function rangesIn({ structs, ds }: Decoded): Ranges {
   const ranges: { client: number; from: number; to: number }[] = []
   for (const struct of structs) {
     if (struct instanceof Y.Skip) continue
@@ -88,10 +92,10 @@ export class Contents {
     for (const range of deletes) spansOf(held.deletes, range.client).add(range.from, range.to)
   }
 
-  /** Whether everything of `ranges` was stored here. */
+  /** Whether everything of `ranges` was stored here; nothing is everywhere. */
   contains(document: string, { structs, deletes }: Ranges): boolean {
     const held = this.#documents.get(document)
-    if (held === undefined) return false
+    if (held === undefined) return structs.length + deletes.length === 0
     const isIn = (spans: Map<number, Spans>, ranges: readonly Range[]): boolean =>
       ranges.every(({ client, from, to }) => spans.get(client)?.covers(from, to) === true)
     return isIn(held.structs, structs) && isIn(held.deletes, deletes)

@@ -18,6 +18,8 @@ export interface SimulatedEntity {
   readonly free: ValuesByField
   /** Register fields that are set through a form. */
   readonly critical: ValuesByField
+  /** Register fields in which values are proposed, and the relay answers. */
+  readonly arbitrated: ValuesByField
   readonly sets: ValuesByField
   readonly lists: ValuesByField
   readonly counters: readonly string[]
@@ -40,6 +42,8 @@ const pool: readonly Json[] = [
 type Declared = Fields[string]
 type Valued = Extract<Declared, { readonly schema: unknown }>
 
+const isArbitrated = (field: Valued): boolean => field.kind === 'register' && field.policy.name === 'arbitrated'
+
 export function simulatedEntity(definition: EntityDefinition, named: FieldValues = {}): SimulatedEntity {
   const fields = Object.entries(definition.fields as Fields)
   const names = (kind: Declared['kind']): string[] => fields.filter(([, field]) => field.kind === kind).map(([name]) => name)
@@ -53,8 +57,9 @@ export function simulatedEntity(definition: EntityDefinition, named: FieldValues
     )
   return {
     definition,
-    free: values((field) => field.kind === 'register' && field.writes === 'free'),
+    free: values((field) => field.kind === 'register' && field.writes === 'free' && !isArbitrated(field)),
     critical: values((field) => field.kind === 'register' && field.writes === 'shown'),
+    arbitrated: values(isArbitrated),
     sets: values((field) => field.kind === 'set'),
     lists: values((field) => field.kind === 'list'),
     counters: names('counter'),

@@ -8,6 +8,7 @@ import type { Dice } from './dice.ts'
 import type { Line } from './network.ts'
 import { plainName } from './plain-client.ts'
 import type { FaultName } from './profile.ts'
+import { noHookTrouble } from './simulated-hooks.ts'
 import type { World } from './world.ts'
 
 /** What a verb acts on. */
@@ -306,6 +307,7 @@ export function heal(world: World): void {
   const { relay } = world
   world.endFaults()
   Object.assign(relay.state, { minDelayMs: 1, maxDelayMs: 5, failure: 0, failNext: 0, tornNext: 0, crashNextMs: null })
+  if (world.hooks !== null) world.hooks.trouble = noHookTrouble
   relay.start()
   for (const name of [plainName, ...world.devices.map((device) => device.name)]) {
     Object.assign(world.network.line(name), { ...world.usualLine(), minLatencyMs: 1, maxLatencyMs: 50, loss: 0 })

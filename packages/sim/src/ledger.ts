@@ -8,7 +8,7 @@
 import { type Entity, type Space, TidemarkError } from '@tidemark/client'
 import type { Json } from '@tidemark/store'
 import * as Y from 'yjs'
-import { type Ranges, rangesOf } from './contents.ts'
+import { type Decoded, type Ranges, rangesIn } from './contents.ts'
 import type { Tab } from './device.ts'
 
 type Receipt = ReturnType<Entity['set']>
@@ -40,11 +40,20 @@ export interface WriteRecord {
 
 /** An entry as it stands in the update that brought it. */
 export interface Appended {
+  readonly i: Dot
   readonly f: string
   /** Absent on plain writes. */
   readonly k?: string
   readonly v?: Json
+  readonly by: string
+  /** What it supersedes. */
+  readonly o: readonly Dot[]
+  /** On a refusal, the reason. */
+  readonly why?: string
 }
+
+/** Client id and clock of the struct that an entry stands in. */
+export type Dot = readonly [client: number, clock: number]
 
 export interface LedgerEvents {
   wrote(write: WriteRecord): void
@@ -54,8 +63,8 @@ export interface LedgerEvents {
 }
 
 /** The entries in an update. */
-function appendedBy(update: Uint8Array): Appended[] {
-  return Y.decodeUpdate(update).structs.flatMap((struct) => {
+export function entriesIn({ structs }: Decoded): Appended[] {
+  return structs.flatMap((struct) => {
     if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentAny)) return []
     return struct.content.arr.filter((one: Appended | null): one is Appended => typeof one?.f === 'string' && 'i' in one)
   })
@@ -127,13 +136,14 @@ export class Ledger {
   }
 
   #note(tab: Tab, document: string, bytes: Uint8Array, seen: ReadonlyMap<number, number>): WriteRecord {
+    const decoded = Y.decodeUpdate(bytes)
     const write: WriteRecord = {
       id: this.#writes.length,
       device: tab.device.name,
       tab,
       document,
-      ranges: rangesOf(bytes),
-      appended: appendedBy(bytes),
+      ranges: rangesIn(decoded),
+      appended: entriesIn(decoded),
       isStep: false,
       atMs: this.#nowMs(),
       seen,

@@ -28,7 +28,7 @@ export class Mirror {
   /** Whether everything of `ranges` is here. */
   contains(name: string, { structs, deletes }: Ranges): boolean {
     const doc = this.#docs.get(name)
-    if (doc === undefined) return false
+    if (doc === undefined) return structs.length + deletes.length === 0
     return structs.every(({ client, to }) => Y.getState(doc.store, client) >= to) && deletes.every((range) => isDeleted(doc, range))
   }
 

@@ -9,6 +9,7 @@ import type { Device } from './device.ts'
 import { type Dice, seededDice } from './dice.ts'
 import { drawInit } from './entities.ts'
 import { type Fault, type FaultTarget, faults } from './faults.ts'
+import { mixIn } from './mixed-in.ts'
 import { carryOutPlain, drawPlainStep } from './plain-actions.ts'
 import { plainName } from './plain-client.ts'
 import type { Step } from './step.ts'
@@ -40,13 +41,14 @@ export function drawPlan(world: World, verbs: Verbs, count: number): Step[] {
     const init = drawInit(world.entityOf(document), dice)
     steps.push({ afterMs: dice.between(0, 500), who: drawTab(world, dice, true), verb: 'create', args: [document, init] })
   }
+  const usual = verbs.actions.filter(({ isMixedIn }) => isMixedIn !== true)
   const drawable = verbs.faults.filter(({ name }) => world.options.profile.faults.has(name))
   const faultShare = drawable.length === 0 ? 0 : dice.pick([0.03, 0.1, 0.25])
   while (steps.length < count) {
-    const step = dice.chance(faultShare) ? drawFault(world, drawable, dice) : drawAction(world, verbs.actions, dice)
+    const step = dice.chance(faultShare) ? drawFault(world, drawable, dice) : drawAction(world, usual, dice)
     if (step !== null) steps.push(step)
   }
-  return steps.slice(0, count)
+  return mixIn(world, verbs, steps, drawTab).slice(0, count)
 }
 
 /** Mostly quick succession, now and then a long silence. */
@@ -63,7 +65,7 @@ const pauses = [
   [120_000, 600_000],
 ] as const
 
-function drawTab(world: World, dice: Dice, isFirst = false): string {
+export function drawTab(world: World, dice: Dice, isFirst = false): string {
   return `${dice.pick(world.devices).name}${isFirst ? 1 : 1 + dice.weighted([8, 3, 1])}`
 }
 

@@ -6,6 +6,7 @@
  */
 import type { RelayBounds } from '@tidemark/relay'
 import { type Dice, seededDice } from './dice.ts'
+import { drawHookTrouble, type HookTrouble } from './simulated-hooks.ts'
 
 /** Faults that a profile may name. Those below `ambient` colour a whole run; the others come as steps. */
 export const faultNames = [
@@ -40,6 +41,8 @@ export const faultNames = [
   'short-tokens',
   'signed-out',
   'chosen',
+  'slow-hook',
+  'flaky-hook',
 ] as const
 
 export type FaultName = (typeof faultNames)[number]
@@ -56,10 +59,12 @@ export const ambientFaults: ReadonlySet<FaultName> = new Set([
   'skew',
   'short-tokens',
   'chosen',
+  'slow-hook',
+  'flaky-hook',
 ])
 
 /** Each has dice of its own, so that seeds draw the rest as they did before there was it. */
-const later: ReadonlySet<FaultName> = new Set(['chosen'])
+const later: ReadonlySet<FaultName> = new Set(['chosen', 'slow-hook', 'flaky-hook'])
 
 /** `all`: each seed draws its own set. A list: exactly these, in each seed. `none`: a calm world. */
 export type Faults = 'all' | 'none' | readonly FaultName[]
@@ -80,6 +85,7 @@ export interface Profile {
   readonly maxSkewMs: number
   /** How long a sign-in lasts; null for as long as anyone likes. */
   readonly tokenMs: number | null
+  readonly hooks: HookTrouble
 }
 
 const dayMs = 86_400_000
@@ -107,6 +113,7 @@ export function drawProfile(seed: number, choice: Faults): Profile {
     limits: faults.has('small-limits') ? limits : {},
     maxSkewMs: faults.has('skew') ? dice.pick([5_000, 300_000, dayMs]) : 0,
     tokenMs: faults.has('short-tokens') ? dice.pick([2_000, 20_000, 120_000]) : null,
+    hooks: drawHookTrouble(seed, faults),
   }
 }
 

@@ -15,8 +15,11 @@ import {
   type MemoryDisk,
   type Relay,
   type RelayBounds,
+  type RelayHooks,
 } from '@tidemark/relay'
-import { Contents, rangesOf } from './contents.ts'
+import type { GuardFile } from '@tidemark/schema'
+import * as Y from 'yjs'
+import { Contents, type Decoded, rangesIn, rangesOf } from './contents.ts'
 import { inLife } from './delayed-store.ts'
 import { type Dice, seededDice } from './dice.ts'
 import { Life } from './life.ts'
@@ -25,6 +28,12 @@ import type { Network } from './network.ts'
 import type { FaultName } from './profile.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
+
+/** An update as the log has it. */
+export interface Logged {
+  readonly document: string
+  readonly decoded: Decoded
+}
 
 /** How the log's disk behaves at the moment; changed by faults. */
 export interface LogState {
@@ -43,11 +52,19 @@ export interface RelayHostOptions {
   readonly seed: number
   readonly time: VirtualTime
   readonly dice: Dice
+  /** For what is read when a space opens. */
+  readonly openingDice: Dice
   readonly trace: Trace
   readonly network: Network
   readonly limits: Partial<RelayBounds>
+  readonly guardFile: GuardFile
+  /** What the app adds to one life of the relay. */
+  readonly hooks: (life: Life) => RelayHooks
   readonly wrapLog: (log: Log, life: Life, disk: MemoryDisk) => Log
   readonly died: () => void
+  readonly logged: (logged: Logged) => void
+  /** Called when the disk is an older one from now on. */
+  readonly restored: () => void
   /** Called when a fault changes what happens to the relay. */
   readonly bit: (fault: FaultName) => void
 }
@@ -126,7 +143,7 @@ export class RelayHost {
 
   start(): void {
     if (this.#relay !== null) return
-    const { time, trace, network, seed, limits, wrapLog } = this.#options
+    const { time, trace, network, seed, limits, guardFile, hooks, wrapLog } = this.#options
     const life = new Life(time, `relay${++this.#lives}`)
     trace.note(time.nowMs, `${life.name} starts`)
     const log = wrapLog(this.#openLog(life), life, this.#disk)
@@ -139,7 +156,7 @@ export class RelayHost {
       if (expiresAtMs !== null && expiresAtMs <= clock.now()) throw new TidemarkError('relay/signed-out', 'the token has expired')
       return { principal: userOf(device), grants: [{ prefix: '', access: this.#readers.has(device) ? 'read' : 'decide' }], expiresAtMs }
     }
-    const relay = createRelay({ log, clock, random: seededDice(seed, life.name), limits, authorize })
+    const relay = createRelay({ log, clock, random: seededDice(seed, life.name), limits, authorize, guardFile, hooks: hooks(life) })
     this.#life = life
     this.#relay = relay
     network.accept = (device, socket, url) => {
@@ -197,6 +214,7 @@ export class RelayHost {
     this.kill()
     this.#disk = structuredClone(this.#backup)
     this.#contents = this.readContents()
+    this.#options.restored()
   }
 
   compact(document: string): void {
@@ -229,7 +247,7 @@ export class RelayHost {
   }
 
   #openLog(life: Life): Log {
-    const { seed, time, trace } = this.#options
+    const { seed, time, trace, logged } = this.#options
     const disk = this.#disk
     const contents = this.#contents
     const log = createMemoryLog({
@@ -239,9 +257,11 @@ export class RelayHost {
       afterCommit: (batch) => {
         for (const { document, update } of batch) {
           trace.bytes(time.nowMs, `log ${document}`, update)
-          const ranges = rangesOf(update)
+          const decoded = Y.decodeUpdate(update)
+          const ranges = rangesIn(decoded)
           contents.addRanges(document, ranges)
           this.ever.addRanges(document, ranges)
+          logged({ document, decoded })
         }
         return this.#afterCommit(life, batch)
       },
@@ -327,7 +347,11 @@ export class RelayHost {
       spaces: () => read(() => log.spaces()),
       readerCursor: (reader, space) => read(() => log.readerCursor(reader, space)),
       saveReaderCursor: (reader, space, cursor) => inLife(life, log.saveReaderCursor(reader, space, cursor)),
-      awaiting: (space, limit) => read(() => log.awaiting(space, limit)),
+      awaiting: (space, limit) =>
+        inLife(
+          life,
+          life.pause(this.#options.openingDice.between(1, 20)).then(() => log.awaiting(space, limit)),
+        ),
       compact: (space, document) => read(() => log.compact(space, document).then(() => this.#noteSnapshot(disk, contents, document))),
       close: () => inLife(life, log.close()),
     }

@@ -1,5 +1,5 @@
 /** `SimReport`: what is simulated when nothing else is named, with a field of every kind and a rule over two of them. */
-import { counter, critical, defineEntity, latest, list, merged, richText, setOf, text } from '@tidemark/schema'
+import { arbitrated, counter, critical, defineEntity, latest, list, merged, richText, setOf, text } from '@tidemark/schema'
 import type { Json } from '@tidemark/store'
 
 /** A validator as Standard Schema has it. */
@@ -39,6 +39,7 @@ export const SimReport = defineEntity('report', {
       accepts<string | undefined>((value) => isNothing(value) || value === 'yes' || value === 'no'),
       { provisional: 'base' },
     ),
+    repair: arbitrated(accepts<string | undefined>((value) => isNothing(value) || value === 'open' || value === 'done' || value === 'no')),
     tags: setOf(accepts<string>(isShort)),
     photos: list(accepts<string>(isShort)),
     visits: counter(),

@@ -10,6 +10,7 @@ import type { Oracle } from './oracles/oracle.ts'
 import { plainName } from './plain-client.ts'
 import { carryOut, drawPlan, type Verbs, verbsOf } from './plan.ts'
 import { drawProfile, type Faults } from './profile.ts'
+import type { HooksUnderTest } from './relay-hooks.ts'
 import { SimReport } from './report.ts'
 import { type Rules, ruleOracle } from './rules.ts'
 import { look, settle } from './settle.ts'
@@ -31,6 +32,8 @@ export interface SimulationOptions {
   /** What must hold for every entity after healing. */
   readonly rules?: Rules
   readonly faults?: Faults
+  /** What the app adds to its relay, made anew for each of the relay's lives. Without it faults of hooks have simulated ones. */
+  readonly hooks?: HooksUnderTest
   /** Wrappers around ports: how bugs are planted. */
   readonly ports?: Ports
   /** Keeps the lines of the trace. */
@@ -122,6 +125,7 @@ export function createWorld(seed: number, options: SimulationOptions): World {
     documents,
     entities,
     ports,
+    hooks: options.hooks ?? null,
     profile: drawProfile(seed, faults),
     hasCustomActions: Object.keys(options.actions ?? {}).length > 0,
     isTraceKept: options.trace ?? false,

@@ -4,9 +4,11 @@
  * It runs the shipped `openSpace` and `createRelay` unchanged, behind their ports.
  */
 import type { Space } from '@tidemark/client'
-import type { Log, MemoryDisk } from '@tidemark/relay'
+import type { Log, MemoryDisk, RelayHooks } from '@tidemark/relay'
+import { guardFile } from '@tidemark/schema'
 import type { Json } from '@tidemark/store'
 import type * as Y from 'yjs'
+import { ArbitrationLedger, type Proposed } from './arbitration-ledger.ts'
 import { ChosenDocuments } from './chosen.ts'
 import { CollectionLedger } from './collection-ledger.ts'
 import type { Ranges } from './contents.ts'
@@ -22,7 +24,9 @@ import { canonical } from './mirror.ts'
 import { type Line, Network } from './network.ts'
 import { PlainClient, plainName } from './plain-client.ts'
 import type { FaultName, Profile } from './profile.ts'
-import { RelayHost } from './relay-host.ts'
+import { type Asked, type HooksUnderTest, witnessed } from './relay-hooks.ts'
+import { type Logged, RelayHost } from './relay-host.ts'
+import { SimulatedHooks } from './simulated-hooks.ts'
 import { Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -38,6 +42,8 @@ export interface WorldOptions {
   readonly entities: readonly SimulatedEntity[]
   readonly profile: Profile
   readonly ports: Ports
+  /** The app's own hooks in the relay; simulated ones where faults of hooks are on. */
+  readonly hooks: HooksUnderTest | null
   /** Whether the app has actions of its own, which write what the ledger cannot know. */
   readonly hasCustomActions: boolean
   readonly isTraceKept: boolean
@@ -56,6 +62,11 @@ export type WorldEvent =
   | { readonly type: 'refused'; readonly write: WriteRecord; readonly code: string }
   | { readonly type: 'received'; readonly device: string; readonly document: string; readonly ranges: Ranges }
   | { readonly type: 'stored'; readonly device: string; readonly writes: readonly Write[] }
+  | ({ readonly type: 'proposed' } & Proposed)
+  | ({ readonly type: 'logged' } & Logged)
+  | { readonly type: 'hook-asked'; readonly asked: Asked }
+  | { readonly type: 'hook-said'; readonly asked: Asked; readonly verdict: unknown }
+  | { readonly type: 'relay-restored' }
   | { readonly type: 'tab-died'; readonly tab: Tab }
   | { readonly type: 'relay-died' }
   | { readonly type: 'tick' }
@@ -77,6 +88,9 @@ export class World {
   readonly critical: CriticalLedger
   readonly collections: CollectionLedger
   readonly chosen: ChosenDocuments
+  readonly arbitration: ArbitrationLedger
+  /** Null where the app has hooks of its own, or none. */
+  readonly hooks: SimulatedHooks | null
   readonly plain: PlainClient
   readonly coverage: Coverage
   readonly options: WorldOptions
@@ -103,6 +117,8 @@ export class World {
     })
     this.critical = new CriticalLedger(this.ledger, (document, field) => this.entityOf(document).critical.has(field))
     this.collections = new CollectionLedger(this.ledger)
+    this.arbitration = new ArbitrationLedger((document) => this.entityOf(document).arbitrated)
+    this.hooks = this.#makeHooks()
     this.relay = this.#makeRelay()
     const names = Array.from({ length: options.replicas }, (_, i) => String.fromCharCode(97 + i))
     this.chosen = new ChosenDocuments({ seed, devices: names, documents: this.documents, isOn: profile.faults.has('chosen') })
@@ -216,7 +232,7 @@ export class World {
   }
 
   #makeRelay(): RelayHost {
-    const { seed, profile, ports } = this.options
+    const { seed, profile, ports, entities } = this.options
     const { time, trace, network } = this
     const [minDelayMs, maxDelayMs] = profile.logMs
     return new RelayHost(
@@ -226,13 +242,36 @@ export class World {
         trace,
         network,
         dice: seededDice(seed, 'relay'),
+        openingDice: seededDice(seed, 'relay opens'),
         limits: profile.limits,
         wrapLog: (log, life, disk) => ports.log?.(log, life, disk) ?? log,
         died: () => this.emit({ type: 'relay-died' }),
+        logged: (logged) => this.emit({ type: 'logged', ...logged }),
+        restored: () => this.emit({ type: 'relay-restored' }),
+        guardFile: guardFile(entities.map(({ definition }) => definition)),
+        hooks: (life) => this.#hooksOf(life),
         bit: (fault) => this.#bit(fault, everybody),
       },
       { minDelayMs, maxDelayMs, failure: profile.logFailure, failNext: 0, tornNext: 0, crashNextMs: null },
     )
+  }
+
+  #makeHooks(): SimulatedHooks | null {
+    const { seed, profile, hooks } = this.options
+    if (hooks !== null || !(profile.faults.has('slow-hook') || profile.faults.has('flaky-hook'))) return null
+    const bit = (fault: FaultName, forMs: number): void => this.coverage.bit(fault, everybody, this.time.nowMs, forMs)
+    return new SimulatedHooks({ dice: seededDice(seed, 'hooks'), bit }, profile.hooks)
+  }
+
+  #hooksOf(life: Life): RelayHooks {
+    const { seed, hooks } = this.options
+    const surroundings = { clock: life.clock(() => 0), random: seededDice(seed, `hooks of ${life.name}`) }
+    const made = hooks === null ? (this.hooks?.of(life) ?? {}) : hooks(surroundings)
+    this.arbitration.decidedBy = made.arbitrate === undefined ? 'relay' : hooks === null ? 'simulated hook' : 'app'
+    return witnessed(made, life, () => this.time.nowMs, {
+      asked: (asked) => this.emit({ type: 'hook-asked', asked }),
+      said: (asked, verdict) => this.emit({ type: 'hook-said', asked, verdict }),
+    })
   }
 
   #makeDevice(name: string): Device {

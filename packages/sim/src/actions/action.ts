@@ -16,6 +16,8 @@ import type { World } from '../world.ts'
 export interface Action {
   readonly verb: string
   readonly weight: number
+  /** Drawn apart from the others, so that a seed without it has the steps that it had before there was it. */
+  readonly isMixedIn?: boolean
   draw(world: World, dice: Dice): readonly Json[] | null
   run(world: World, tab: Tab, args: readonly Json[]): void
 }

@@ -1,4 +1,5 @@
 /** All oracles. Those of the settling itself stand in `settle.ts`, the app's own in `rules.ts`. */
+import { arbitrationOracles } from './arbitration.ts'
 import { boundOracles } from './bounds.ts'
 import { chosenOracles } from './chosen.ts'
 import { collectionOracles } from './collections.ts'
@@ -15,6 +16,7 @@ export const oracles: readonly Oracle[] = [
   ...convergenceOracles,
   ...fieldOracles,
   ...criticalOracles,
+  ...arbitrationOracles,
   ...collectionOracles,
   ...refusalOracles,
   ...plainOracles,

@@ -79,7 +79,7 @@ const registersStayShort: Oracle = {
   atEnd: (world, { log }, fail) => {
     for (const document of world.documents) {
       const entity = world.entityOf(document)
-      const fields = entity.free.size + entity.critical.size + 1
+      const fields = entity.free.size + entity.critical.size + entity.arbitrated.size + 1
       const length = log.doc(document).getArray(entriesName).length
       // Each device may have filled its own part before it heard of the others'.
       const most = fields * (limits.keptEntries * 2 * world.devices.length + lives(world))

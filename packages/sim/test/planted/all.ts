@@ -1,6 +1,7 @@
 /** Every planted bug. One more is one more entry in one of these lists. */
 import { appBugs } from './in-app.ts'
 import { deviceBugs } from './in-devices.ts'
+import { hookBugs } from './in-hooks.ts'
 import { logBugs } from './in-log.ts'
 import { platformBugs } from './in-platform.ts'
 import { sourceBugs } from './in-source.ts'
@@ -15,5 +16,6 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...appBugs,
   ...sourceBugs,
   ...deviceBugs,
+  ...hookBugs,
   ...othersBugs,
 ]

@@ -2,13 +2,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Quarry, Sighting } from './hunt.ts'
 import { deviceBugs } from './in-devices.ts'
+import { hookBugs } from './in-hooks.ts'
 import { sourceBugs } from './in-source.ts'
 import { othersBugs } from './others.ts'
 import { patchSource } from './source-patch.ts'
 
 const { name, faults, replicas, documents, steps, maxSeeds, sightings } = workerData as Quarry
 // These lists import nothing of Tidemark, so that the patch comes before it.
-const source = [...sourceBugs, ...deviceBugs, ...othersBugs].find((bug) => bug.name === name)?.source
+const source = [...sourceBugs, ...deviceBugs, ...hookBugs, ...othersBugs].find((bug) => bug.name === name)?.source
 if (source !== undefined) patchSource(source)
 const { simulate } = await import('../../src/index.ts')
 const { plantedBugs } = await import('./all.ts')

@@ -5,13 +5,15 @@
  * At the end everything that anyone was told is saved or confirmed is at the relay, and all devices show the same,
  * as does one that joins then.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type RelayProcess, startRelayProcess } from '@tidemark/app-relay/process'
+import { guardFile } from '@tidemark/schema'
 import * as Y from 'yjs'
 import { Contents } from '../../src/contents.ts'
 import { drawPlan, verbsOf } from '../../src/plan.ts'
 import type { FaultName } from '../../src/profile.ts'
+import { SimReport } from '../../src/report.ts'
 import { createWorld } from '../../src/simulate.ts'
 import type { Step } from '../../src/step.ts'
 import type { Promised } from './device.ts'
@@ -82,7 +84,10 @@ class RealRun {
   }
 
   async #startRelay(): Promise<void> {
-    this.#relay = await startRelayProcess(join(this.#options.directory, 'relay'), this.#port, ['--serve', this.#options.page])
+    const guard = join(this.#options.directory, 'guard.json')
+    writeFileSync(guard, JSON.stringify(guardFile([SimReport])))
+    const more = ['--serve', this.#options.page, '--guard', guard]
+    this.#relay = await startRelayProcess(join(this.#options.directory, 'relay'), this.#port, more)
     this.#port = Number(new URL(this.#relay.url).port)
   }
 
