@@ -22,68 +22,104 @@ import {
   readBytes,
   readNumber,
   type Writer,
-  writeBytes,
+  writeNumber,
   writtenBytes,
+  writtenLength,
+  writtenParts,
 } from './wire.ts'
 
 /** Room that the head of a `chunk` message takes within a frame. */
 const chunkHeadBytes = 64
 
-/** The frames of `messages`: as few as fit into `maxFrameBytes` each, in order. */
-export const encodeClientMessages = (messages: readonly ClientMessage[], maxFrameBytes: number = wireLimits.maxFrameBytes): Uint8Array[] =>
-  encodeFrames<ClientMessage>(messages, writeClientMessage, maxFrameBytes)
+type Write<M> = (writer: Writer, message: M | Chunk) => void
 
 /** The frames of `messages`: as few as fit into `maxFrameBytes` each, in order. */
-export const encodeRelayMessages = (messages: readonly RelayMessage[], maxFrameBytes: number = wireLimits.maxFrameBytes): Uint8Array[] =>
-  encodeFrames<RelayMessage>(messages, writeRelayMessage, maxFrameBytes)
+export const encodeClientMessages = (
+  messages: readonly ClientMessage[],
+  maxFrameBytes: number = wireLimits.maxFrameBytes,
+): Uint8Array[] => [...framesOf<ClientMessage>(messages, writeClientMessage, maxFrameBytes)]
 
-function encodeFrames<M extends { readonly type: string }>(
+/** The frames of `messages`: as few as fit into `maxFrameBytes` each, in order. */
+export const encodeRelayMessages = (messages: readonly RelayMessage[], maxFrameBytes: number = wireLimits.maxFrameBytes): Uint8Array[] => [
+  ...relayFrames(messages, maxFrameBytes),
+]
+
+/**
+ * The same frames, each made when it is asked for.
+ *
+ * A message of many megabytes so takes no more memory and time at once than one frame of it. Its updates must not change meanwhile.
+ */
+export const relayFrames = (messages: readonly RelayMessage[], maxFrameBytes: number): Iterable<Uint8Array> =>
+  framesOf<RelayMessage>(messages, writeRelayMessage, maxFrameBytes)
+
+function* framesOf<M extends { readonly type: string }>(
   messages: readonly M[],
-  write: (writer: Writer, message: M | Chunk) => void,
+  write: Write<M>,
   maxFrameBytes: number,
-): Uint8Array[] {
-  const frames: Uint8Array[] = []
+): Generator<Uint8Array> {
   let parts: Uint8Array[] = []
   let size = 0
-  const flush = (): void => {
-    if (parts.length > 0) frames.push(concat(parts, size))
-    parts = []
-    size = 0
-  }
-  const add = (message: M | Chunk): void => {
-    const body = encodeOne(message, write)
-    const framed = withLength(body)
-    if (framed.length > maxFrameBytes) {
-      const step = Math.max(1, maxFrameBytes - chunkHeadBytes)
-      for (let offset = 0; offset < body.length; offset += step) {
-        add({ type: 'chunk', totalBytes: body.length, offset, part: body.subarray(offset, offset + step) })
-      }
-      return
+  let count = 0
+  for (const message of messages) {
+    const writer = createWriter()
+    write(writer, message)
+    const length = writtenLength(writer)
+    const head = numberBytes(length)
+    const isLong = head.length + length > maxFrameBytes
+    if (count > 0 && (isLong || size + head.length + length > maxFrameBytes || count >= wireLimits.maxFrameMessages)) {
+      yield concat(parts, size)
+      parts = []
+      size = count = 0
     }
-    if (size + framed.length > maxFrameBytes || parts.length >= wireLimits.maxFrameMessages) flush()
-    parts.push(framed)
-    size += framed.length
+    if (isLong) {
+      yield* chunksOf<M>(writtenParts(writer), length, write, Math.max(1, maxFrameBytes - chunkHeadBytes))
+      continue
+    }
+    parts.push(head, ...writtenParts(writer))
+    size += head.length + length
+    count++
   }
-  for (const message of messages) add(message)
-  flush()
-  return frames
+  if (count > 0) yield concat(parts, size)
 }
 
-function encodeOne<M>(message: M, write: (writer: Writer, message: M) => void): Uint8Array {
+/** One frame for each chunk of a message that consists of these parts. */
+function* chunksOf<M>(parts: readonly Uint8Array[], totalBytes: number, write: Write<M>, step: number): Generator<Uint8Array> {
+  let index = 0
+  let at = 0
+  for (let offset = 0; offset < totalBytes; offset += step) {
+    const length = Math.min(step, totalBytes - offset)
+    const writer = createWriter()
+    write(writer, { type: 'chunk', totalBytes, offset, part: empty })
+    // The head is that of a chunk of nothing, whose last byte says how long its part is.
+    const bare = writtenBytes(writer)
+    const head = concat([bare.subarray(0, -1), numberBytes(length)])
+    const frame = concat([numberBytes(head.length + length), head], undefined, length)
+    for (let end = frame.length - length; end < frame.length; ) {
+      const part = parts[index] as Uint8Array
+      const piece = part.subarray(at, at + frame.length - end)
+      frame.set(piece, end)
+      end += piece.length
+      at += piece.length
+      if (at < part.length) continue
+      index++
+      at = 0
+    }
+    yield frame
+  }
+}
+
+const empty = new Uint8Array()
+
+function numberBytes(value: number): Uint8Array {
+  if (value < 0x80) return Uint8Array.of(value)
   const writer = createWriter()
-  write(writer, message)
+  writeNumber(writer, value)
   return writtenBytes(writer)
 }
 
-function withLength(body: Uint8Array): Uint8Array {
-  const writer = createWriter()
-  writeBytes(writer, body)
-  return writtenBytes(writer)
-}
-
-function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array
-  const whole = new Uint8Array(size)
+/** The parts behind each other, with `room` left behind them. */
+function concat(parts: readonly Uint8Array[], size: number = parts.reduce((sum, { length }) => sum + length, 0), room = 0): Uint8Array {
+  const whole = new Uint8Array(size + room)
   let at = 0
   for (const part of parts) {
     whole.set(part, at)

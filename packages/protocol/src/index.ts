@@ -17,7 +17,14 @@ export type {
 export { type CatchUp, type Cursor, commonSeq, type Incarnation, reachOf } from './cursor.ts'
 export type { Lacking, Purged, RelayFeatures, Slow, Stale, State } from './document-messages.ts'
 export { type Feature, features, knownFeatures } from './features.ts'
-export { createClientFrameDecoder, createRelayFrameDecoder, encodeClientMessages, encodeRelayMessages, type FrameDecoder } from './frame.ts'
+export {
+  createClientFrameDecoder,
+  createRelayFrameDecoder,
+  encodeClientMessages,
+  encodeRelayMessages,
+  type FrameDecoder,
+  relayFrames,
+} from './frame.ts'
 export { defaultRelayLimits, type RelayLimits, wireLimits } from './limits.ts'
 export { documentName, isDocumentName, isEntityId, isEntityType, isSpaceName, parseDocumentName } from './names.ts'
 export {

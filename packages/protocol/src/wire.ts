@@ -18,8 +18,28 @@ export const createReader = decoding.createDecoder
 
 export const writeNumber = encoding.writeVarUint
 export const writeText = encoding.writeVarString
-export const writeBytes = encoding.writeVarUint8Array
 export const writeFlag = (writer: Writer, flag: boolean): void => encoding.writeUint8(writer, flag ? 1 : 0)
+
+/** What is at least this long is kept as it is until it is written out, not copied into the writer. */
+const keptBytes = 16 << 10
+
+/** Bytes with their number in front. Whoever hands over long ones must not change them until the message is written out. */
+export function writeBytes(writer: Writer, bytes: Uint8Array): void {
+  writeNumber(writer, bytes.length)
+  if (bytes.length < keptBytes) {
+    encoding.writeUint8Array(writer, bytes)
+    return
+  }
+  // The encoder's own list of full buffers; what it was filling ends here.
+  writer.bufs.push(writer.cbuf.subarray(0, writer.cpos), bytes)
+  writer.cbuf = new Uint8Array(64)
+  writer.cpos = 0
+}
+
+/** What was written, in parts that follow each other. */
+export const writtenParts = (writer: Writer): Uint8Array[] => [...writer.bufs, writer.cbuf.subarray(0, writer.cpos)]
+
+export const writtenLength = encoding.length
 
 export function malformed(what: string, cause?: unknown): TidemarkError {
   return new TidemarkError('protocol/malformed', what, cause === undefined ? undefined : { cause })

@@ -17,7 +17,7 @@
  * 6. At most one read of the log is under way, and one page of it in memory.
  */
 import { type Clock, TidemarkError } from '@tidemark/base'
-import { type Change, encodeRelayMessages, type Feature, type RelayMessage, type Socket, wireLimits } from '@tidemark/protocol'
+import { type Change, type Feature, type RelayMessage, relayFrames, type Socket, wireLimits } from '@tidemark/protocol'
 import { beyond, both, isWider, type Visible, visibleIn } from './grants.ts'
 import type { RelayBounds } from './limits.ts'
 import type { Log, PurgedDocument, ReadLimits } from './log.ts'
@@ -77,7 +77,7 @@ export interface FeedOptions {
   readonly log: Log
   readonly clock: Clock
   readonly bounds: RelayBounds
-  readonly socket: Socket
+  readonly socket: Pick<Socket, 'bufferedBytes'>
   /** The session, as the author of commits. */
   readonly author: object
   readonly position: Position
@@ -88,7 +88,7 @@ export interface FeedOptions {
   /** Bytes of updates to send before the client grants more. */
   readonly credit: number
   /** Called with frames to send. */
-  readonly send: (frames: readonly Uint8Array[]) => void
+  readonly send: (frames: Iterable<Uint8Array>) => void
   /** Called when the log cannot be read; the feed has stopped. */
   readonly onFailure: (error: unknown) => void
 }
@@ -379,6 +379,6 @@ class SessionFeed implements Feed {
   }
 
   #encode(message: RelayMessage): void {
-    this.#options.send(encodeRelayMessages([message], this.#options.bounds.announced.maxFrameBytes))
+    this.#options.send(relayFrames([message], this.#options.bounds.announced.maxFrameBytes))
   }
 }

@@ -14,7 +14,7 @@ import type { RelayBounds } from './limits.ts'
 export interface PresenceOptions {
   readonly rooms: AwarenessRooms
   readonly bounds: RelayBounds
-  readonly socket: Socket
+  readonly socket: Pick<Socket, 'bufferedBytes'>
   readonly principal: () => string
   readonly maySee: (document: string) => boolean
   readonly send: (frames: readonly Uint8Array[]) => void

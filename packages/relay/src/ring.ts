@@ -5,10 +5,10 @@
  * 1. Entries follow each other: each begins where the one before ends.
  * 2. Count and bytes are bounded; the oldest go first. A reader that needs them reads the log.
  */
-import { encodeRelayMessages } from '@tidemark/protocol'
 import type { Visible } from './grants.ts'
 import type { RelayBounds } from './limits.ts'
 import type { PurgedDocument } from './log.ts'
+import { sharedFrames } from './shared-frames.ts'
 
 export interface RingChange {
   readonly number: number
@@ -37,7 +37,7 @@ export interface SeenEntry {
   readonly purged: readonly PurgedDocument[]
   readonly bytes: number
   /** The live `changes` message. */
-  frames(): readonly Uint8Array[]
+  frames(): Iterable<Uint8Array>
 }
 
 export interface NewRingEntry extends Omit<RingEntry, 'bytes' | 'seen'> {}
@@ -94,13 +94,14 @@ export function ringEntry(entry: NewRingEntry, maxFrameBytes: number): RingEntry
   const seen = new Map<string, SeenEntry>()
   const see = (visible: Visible): SeenEntry => {
     const shown = visible === null ? changes : changes.filter(({ document }) => visible(document))
-    let frames: readonly Uint8Array[] | null = null
+    const bytes = bytesOf(shown)
+    let frames: Iterable<Uint8Array> | null = null
     return {
       changes: shown,
       purged: visible === null ? purged : purged.filter(({ document }) => visible(document)),
-      bytes: bytesOf(shown),
+      bytes,
       frames: () => {
-        frames ??= encodeRelayMessages([{ type: 'changes', mode: 'live', after, seq, changes: shown }], maxFrameBytes)
+        frames ??= sharedFrames({ type: 'changes', mode: 'live', after, seq, changes: shown }, bytes, maxFrameBytes)
         return frames
       },
     }

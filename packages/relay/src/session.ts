@@ -24,6 +24,7 @@ import {
   type Push,
   type RelayMessage,
   reachOf,
+  relayFrames,
   type Socket,
   type SocketHandlers,
   wireLimits,
@@ -35,6 +36,7 @@ import { closeCodeOf } from './close-code.ts'
 import { createFeed, type Feed } from './feed.ts'
 import type { ConnectionEvent } from './hooks.ts'
 import type { Outcome } from './offer.ts'
+import { Outlet } from './outlet.ts'
 import { Pacer } from './pacer.ts'
 import { connectionOf, keepPermit, type Permit, type PermitKeeper } from './permit.ts'
 import { Presence } from './presence.ts'
@@ -70,9 +72,8 @@ class TidemarkSession implements Session, Member {
   #requests: Requests | null = null
   #presence: Presence | null = null
   readonly #brake: Brake
+  readonly #outlet: Outlet
   #lastN = -1
-  /** Whether anything was sent since the last look: looked at instead of noting the time of each frame. */
-  #hasSent = false
   #lastHeardMs: number
   #cancelTimer: () => void
 
@@ -87,6 +88,7 @@ class TidemarkSession implements Session, Member {
     )
     const { clock } = context
     this.#pacer = new Pacer(clock)
+    this.#outlet = new Outlet({ socket, clock, bounds: context.bounds, onOverflow: () => this.#giveUp() })
     this.#brake = new Brake(clock, context.bounds)
     this.#rates = createRates(clock, context.bounds)
     this.#lastHeardMs = clock.monotonic()
@@ -123,7 +125,10 @@ class TidemarkSession implements Session, Member {
 
   end(error: TidemarkError, closeCode: number, retryAfterMs = 0): void {
     if (this.#phase === 'closed') return
-    this.#send([{ type: 'bye', code: error.code, retryAfterMs, detail: error.message.slice(0, 1_000) }])
+    this.#outlet.close()
+    for (const frame of encodeRelayMessages([{ type: 'bye', code: error.code, retryAfterMs, detail: error.message.slice(0, 1_000) }])) {
+      this.#socket.send(frame)
+    }
     this.#socket.close(closeCode, error.code)
     this.#over()
   }
@@ -152,6 +157,7 @@ class TidemarkSession implements Session, Member {
     this.#presence?.close()
     this.#keeper?.close()
     this.#pacer.close()
+    this.#outlet.close()
     if (this.#sharedRates !== null && this.#permit !== null) this.#context.principals.leave(this.#permit.principal)
     if (this.#space !== null) this.#context.hub.leave(this.#space, this)
     if (this.#connection !== null) this.#context.runner.left(this.#connection)
@@ -240,23 +246,23 @@ class TidemarkSession implements Session, Member {
     const { cursor } = hello
     const common = cursor === null ? 0 : commonSeq(space.incarnations, space.head, hello.incarnations, { ...cursor, seq: reachOf(cursor) })
     this.#phase = 'open'
+    const sendFrames = (frames: Iterable<Uint8Array>): void => this.#sendFrames(frames)
     const feed = createFeed({
       space,
       log,
       clock,
       bounds,
-      socket: this.#socket,
+      socket: this.#outlet,
       author: this,
       credit: hello.credit,
       ...startOf(hello, space, common, permit.grants),
-      send: (frames) => this.#sendFrames(frames),
+      send: sendFrames,
       onFailure: (error) => this.#endBy(error),
     })
     this.#feed = feed
-    const send = (messages: readonly RelayMessage[]): void => this.#send(messages)
+    const send = (messages: readonly RelayMessage[]): void => sendFrames(relayFrames(messages, bounds.announced.maxFrameBytes))
     const [principal, maySee] = [() => (this.#permit as Permit).principal, (document: string) => this.#maySee(document)]
-    const sendFrames = (frames: readonly Uint8Array[]): void => this.#sendFrames(frames)
-    this.#presence = new Presence({ rooms: space.rooms, bounds, socket: this.#socket, principal, maySee, send: sendFrames })
+    this.#presence = new Presence({ rooms: space.rooms, bounds, socket: this.#outlet, principal, maySee, send: sendFrames })
     this.#requests = new Requests({
       ...{
         space: space.name,
@@ -345,14 +351,14 @@ class TidemarkSession implements Session, Member {
   #watch(): void {
     const { clock } = this.#context
     this.#cancelTimer()
-    this.#hasSent = false
+    this.#outlet.hasSent = false
     this.#cancelTimer = clock.schedule(wireLimits.heartbeatMs / 2, () => {
       const nowMs = clock.monotonic()
       if (nowMs - this.#lastHeardMs >= wireLimits.silenceMs) {
         this.end(new TidemarkError('relay/unreachable', `nothing heard for ${wireLimits.silenceMs} ms`), closeCodes.timeout)
         return
       }
-      if (!this.#hasSent) this.#send([{ type: 'pong' }])
+      if (!this.#outlet.hasSent) this.#send([{ type: 'pong' }])
       if (this.#phase === 'open') this.#watch()
     })
   }
@@ -361,11 +367,11 @@ class TidemarkSession implements Session, Member {
     if (messages.length > 0) this.#sendFrames(encodeRelayMessages(messages, this.#context.bounds.announced.maxFrameBytes))
   }
 
-  #sendFrames(frames: readonly Uint8Array[]): void {
-    if (this.#phase === 'closed') return
-    this.#hasSent = true
-    for (const frame of frames) this.#socket.send(frame)
-    if (this.#socket.bufferedBytes <= this.#context.bounds.maxBufferedBytes) return
+  #sendFrames(frames: Iterable<Uint8Array>): void {
+    if (this.#phase !== 'closed') this.#outlet.send(frames)
+  }
+
+  #giveUp(): void {
     this.#socket.close(closeCodes.busy, 'relay/limit')
     this.#over()
   }

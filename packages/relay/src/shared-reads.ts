@@ -8,8 +8,9 @@
  * 1. What is shared is a read under way; nothing is kept once it is over, so what was purged or compacted is not shown again.
  * 2. Reads are alike only when their keys are: whoever needs the log as of some head must have that head in the key.
  */
-import { encodeRelayMessages, type RelayMessage } from '@tidemark/protocol'
+import type { RelayMessage } from '@tidemark/protocol'
 import type { ChangedDocumentsPage } from './log.ts'
+import { sharedFrames } from './shared-frames.ts'
 
 export class SharedReads {
   readonly #underWay = new Map<string, Promise<unknown>>()
@@ -27,15 +28,16 @@ export class SharedReads {
 /** A page of a listing by document, with its encodings. */
 export interface ListedPage extends ChangedDocumentsPage {
   /** The frames of the message; sessions that name the same view of the page get the same ones. */
-  frames(view: string | null, message: RelayMessage): readonly Uint8Array[]
+  frames(view: string | null, message: RelayMessage): Iterable<Uint8Array>
 }
 
 export function listedPage(page: ChangedDocumentsPage, maxFrameBytes: number): ListedPage {
-  const known = new Map<string, readonly Uint8Array[]>()
+  const known = new Map<string, Iterable<Uint8Array>>()
+  const bytes = page.documents.reduce((sum, { update }) => sum + update.length, 0)
   return {
     ...page,
     frames: (view, message) => {
-      const frames = (view === null ? undefined : known.get(view)) ?? encodeRelayMessages([message], maxFrameBytes)
+      const frames = (view === null ? undefined : known.get(view)) ?? sharedFrames(message, bytes, maxFrameBytes)
       if (view !== null) known.set(view, frames)
       return frames
     },

@@ -24,7 +24,7 @@ import { createRates, type Rates } from './principals.ts'
 import type { ConnectionInfo } from './relay.ts'
 import type { Session, SessionContext } from './session-context.ts'
 import type { Member, Space } from './space.ts'
-import { encodeStep1, encodeStep2, encodeStockAwareness, encodeStockUpdate, readStockMessage } from './stock-wire.ts'
+import { encodeStep1, encodeStockAwareness, encodeStockUpdate, readStockMessage } from './stock-wire.ts'
 import { doJob } from './work/work.ts'
 
 export interface StockTarget {
@@ -319,10 +319,9 @@ class StockSession implements Session, Member, AwarenessMember {
     const loaded = await log.load(space, document)
     if (loaded === 'purged') throw purged(this.#target)
     const { seq, update } = loaded ?? { seq: 0, update: emptyUpdate }
-    if (stateVector === null) return { seq, message: encodeStockUpdate(update) }
     const input = { update, stateVector }
-    const isSmall = update.length + stateVector.length <= bounds.maxInlineBytes
-    return { seq, message: encodeStep2(isSmall ? doJob('diff', input) : await work.run('diff', input, this.principal ?? '')) }
+    const isSmall = update.length + (stateVector?.length ?? 0) <= bounds.maxInlineBytes
+    return { seq, message: isSmall ? doJob('answer', input) : await work.run('answer', input, this.principal ?? '') }
   }
 
   #hasRoom(): boolean {
@@ -347,8 +346,8 @@ class StockSession implements Session, Member, AwarenessMember {
   #send(bytes: Uint8Array): void {
     if (this.#isClosed) return
     this.#lastSentMs = this.#context.clock.monotonic()
-    this.#socket.send(bytes)
-    if (this.#socket.bufferedBytes <= this.#context.bounds.maxBufferedBytes) return
+    // One answer may be larger than what a socket may hold; nothing is added to it then.
+    if (this.#socket.bufferedBytes <= this.#context.bounds.maxBufferedBytes) return this.#socket.send(bytes)
     this.#socket.close(closeCodes.busy, 'relay/limit')
     this.#over()
   }

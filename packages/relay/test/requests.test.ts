@@ -235,7 +235,7 @@ test('[P8] large audits and state vectors are read in threads, of both protocols
   await answered.promise
   stock.message(encodeStep1(stateVector.subarray(0, 50_000)))
   expect(await closed.promise).toBe(closeCodes.malformed)
-  expect(jobs.slice(3)).toEqual(['diff', 'diff'])
+  expect(jobs.slice(3)).toEqual(['answer', 'answer'])
   await relay.close()
 })
 

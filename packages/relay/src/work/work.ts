@@ -12,6 +12,7 @@ import { decodeStateVector, diffForStateVector, emptyState, include, validateUpd
 import { type Audited, isLackingIn } from '../audit.ts'
 import { type Judged, judgeUpdate, type ShapeBounds } from '../judged.ts'
 import { type Placed, readPlaced } from '../placed.ts'
+import { encodeStep2, encodeStockUpdate } from '../stock-wire.ts'
 import { type PackedCut, type PackedState, packCut, packState, unpackState } from './packing.ts'
 
 /** What can be asked, and what is answered. */
@@ -30,6 +31,8 @@ export interface Jobs {
   audit: Job<Audited & { readonly known: PackedState }, boolean>
   /** What of a state somebody with this state vector lacks. */
   diff: Job<{ readonly update: Uint8Array; readonly stateVector: Uint8Array }, Uint8Array>
+  /** The same as the message that a stock client is sent; everything where it fell behind and named none. */
+  answer: Job<{ readonly update: Uint8Array; readonly stateVector: Uint8Array | null }, Uint8Array>
 }
 
 interface Job<I, O> {
@@ -63,10 +66,13 @@ const jobs: { readonly [K in JobKind]: (input: Jobs[K]['input']) => Jobs[K]['out
     return judged.type === 'fits' ? { type: 'fits', cut: packCut(judged.cut), placed: judged.placed } : judged
   },
   audit: ({ known, ...audited }) => isLackingIn(unpackState(known), audited),
-  diff: ({ update, stateVector }) => {
-    decodeStateVector(stateVector)
-    return diffForStateVector(update, stateVector)
-  },
+  diff: ({ update, stateVector }) => diffOf(update, stateVector),
+  answer: ({ update, stateVector }) => (stateVector === null ? encodeStockUpdate(update) : encodeStep2(diffOf(update, stateVector))),
+}
+
+function diffOf(update: Uint8Array, stateVector: Uint8Array): Uint8Array {
+  decodeStateVector(stateVector)
+  return diffForStateVector(update, stateVector)
 }
 
 /** Does a job here and now. @throws {TidemarkError} what is wrong with its input. */
