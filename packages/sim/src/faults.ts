@@ -5,10 +5,10 @@ import type { Json } from '@tidemark/store'
 import { everybody } from './coverage.ts'
 import type { Device } from './device.ts'
 import type { Dice } from './dice.ts'
+import { hookFaultVerbs } from './hook-faults.ts'
 import type { Line } from './network.ts'
 import { plainName } from './plain-client.ts'
 import type { FaultName } from './profile.ts'
-import { noHookTrouble } from './simulated-hooks.ts'
 import type { World } from './world.ts'
 
 /** What a verb acts on. */
@@ -22,6 +22,8 @@ export interface Fault {
   run(world: World, target: FaultTarget, args: readonly Json[]): void
   /** Whether the last argument is how long it lasts. */
   readonly lasts: boolean
+  /** Drawn apart from the others; see `mixed-in.ts`. */
+  readonly isMixedIn?: boolean
   /** Whether it happens on a line, which the plain page has too. */
   readonly isOfLine?: boolean
 }
@@ -300,14 +302,17 @@ const relayFaults: readonly Fault[] = [
 /** Faults of a line, which may as well be the plain page's. */
 const ofLines: ReadonlySet<string> = new Set(['offline', 'partition', 'cut', 'half-open'])
 
-export const faults: readonly Fault[] = [...deviceFaults, ...relayFaults].map((fault) => ({ ...fault, isOfLine: ofLines.has(fault.name) }))
+export const faults: readonly Fault[] = [...deviceFaults, ...relayFaults, ...hookFaultVerbs].map((fault) => ({
+  ...fault,
+  isOfLine: ofLines.has(fault.name),
+}))
 
 /** Ends every fault that lasts: lines up, disks well, everyone allowed, everyone awake. Clocks stay as wrong as they are. */
 export function heal(world: World): void {
   const { relay } = world
   world.endFaults()
   Object.assign(relay.state, { minDelayMs: 1, maxDelayMs: 5, failure: 0, failNext: 0, tornNext: 0, crashNextMs: null })
-  if (world.hooks !== null) world.hooks.trouble = noHookTrouble
+  world.hooks?.heal()
   relay.start()
   for (const name of [plainName, ...world.devices.map((device) => device.name)]) {
     Object.assign(world.network.line(name), { ...world.usualLine(), minLatencyMs: 1, maxLatencyMs: 50, loss: 0 })

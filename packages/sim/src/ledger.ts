@@ -59,7 +59,7 @@ export interface LedgerEvents {
   wrote(write: WriteRecord): void
   saved(write: WriteRecord, how: string): void
   confirmed(write: WriteRecord, how: string): void
-  refused(write: WriteRecord, code: string): void
+  refused(write: WriteRecord, error: TidemarkError): void
 }
 
 /** The entries in an update. */
@@ -173,7 +173,7 @@ export class Ledger {
         if (!(error instanceof TidemarkError) || !error.code.startsWith('relay/')) return
         for (const write of writes) {
           write.isRefused = true
-          this.#events.refused(write, error.code)
+          this.#events.refused(write, error)
         }
       },
     )

@@ -5,42 +5,53 @@
  * dice of their own, and take their time out of the pause that they fall into: what a seed did before, it still does, at
  * the same moments.
  */
-import type { Action } from './actions.ts'
 import { type Dice, seededDice } from './dice.ts'
+import type { Fault } from './faults.ts'
 import type { Verbs } from './plan.ts'
+import { hookFaults } from './simulated-hooks.ts'
 import type { Step } from './step.ts'
 import type { World } from './world.ts'
 
 type DrawTab = (world: World, dice: Dice) => string
 
-/** `steps` with those of the verbs that are mixed in. Half of the seeds have none, unless their faults need some. */
-export function mixIn(world: World, { actions }: Verbs, steps: readonly Step[], drawTab: DrawTab): readonly Step[] {
-  const dice = seededDice(world.options.seed, 'mixed in')
+/** How much of each fault that is on comes with each step. */
+const faultShare = 0.02
+
+/** `steps` with what is mixed in. Half of the seeds have no such action, unless an app with hooks is asked about it. */
+export function mixIn(world: World, { actions, faults }: Verbs, steps: readonly Step[], drawTab: DrawTab): readonly Step[] {
+  const { options, documents } = world
+  const { profile, seed } = options
+  const [dice, faultDice] = [seededDice(seed, 'mixed in'), seededDice(seed, 'mixed in faults')]
   const list = actions.filter(({ isMixedIn }) => isMixedIn === true)
+  const trouble = faults.filter(({ name, isMixedIn }) => isMixedIn === true && profile.faults.has(name))
   const drawn = dice.pick([0, 0, 0.02, 0.05])
-  const { slow, flaky } = needs(world)
-  const share = slow || flaky ? Math.max(drawn, 0.03) : drawn
-  const mixed: Step[] = []
-  for (const step of steps) {
-    const isFirst = mixed.length < world.documents.length
-    const more = isFirst || !dice.chance(share) ? null : drawStep(world, list, dice, drawTab)
-    if (more === null) mixed.push(step)
-    else {
-      const afterMs = dice.between(0, step.afterMs)
-      mixed.push({ ...more, afterMs }, { ...step, afterMs: step.afterMs - afterMs })
-    }
+  const share = hookFaults.some((name) => profile.faults.has(name)) ? Math.max(drawn, 0.03) : drawn
+  const drawAction = (): Drawn | null => {
+    const action = list[dice.weighted(list.map(({ weight }) => weight))]
+    const args = action?.draw(world, dice) ?? null
+    return action === undefined || args === null ? null : { who: drawTab(world, dice), verb: action.verb, args }
   }
-  return mixed
+  const drawFault = (): Drawn | null => {
+    const fault = trouble[faultDice.weighted(trouble.map(({ name }) => profile.weights.get(name) ?? 1))]
+    return fault === undefined
+      ? null
+      : { who: whoOf(fault, drawTab(world, faultDice)), verb: fault.verb, args: fault.draw(world, faultDice) }
+  }
+  return steps.flatMap((step, index) => {
+    if (index < documents.length) return [step]
+    const action = dice.chance(share) ? drawAction() : null
+    const fault = faultDice.chance(faultShare * trouble.length) ? drawFault() : null
+    let leftMs = step.afterMs
+    const mixed = [action, fault].flatMap((one): Step[] => {
+      if (one === null) return []
+      const afterMs = dice.between(0, leftMs)
+      leftMs -= afterMs
+      return [{ ...one, afterMs }]
+    })
+    return [...mixed, { ...step, afterMs: leftMs }]
+  })
 }
 
-/** Hooks are asked about what is proposed. */
-const needs = ({ options: { profile } }: World): { readonly slow: boolean; readonly flaky: boolean } => ({
-  slow: profile.faults.has('slow-hook'),
-  flaky: profile.faults.has('flaky-hook'),
-})
+type Drawn = Omit<Step, 'afterMs'>
 
-function drawStep(world: World, list: readonly Action[], dice: Dice, drawTab: DrawTab): Omit<Step, 'afterMs'> | null {
-  const action = list[dice.weighted(list.map(({ weight }) => weight))]
-  const args = action?.draw(world, dice) ?? null
-  return action === undefined || args === null ? null : { who: drawTab(world, dice), verb: action.verb, args }
-}
+const whoOf = ({ target }: Fault, tab: string): string => (target === 'relay' ? 'relay' : target === 'device' ? tab.slice(0, 1) : tab)

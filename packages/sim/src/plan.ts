@@ -42,7 +42,7 @@ export function drawPlan(world: World, verbs: Verbs, count: number): Step[] {
     steps.push({ afterMs: dice.between(0, 500), who: drawTab(world, dice, true), verb: 'create', args: [document, init] })
   }
   const usual = verbs.actions.filter(({ isMixedIn }) => isMixedIn !== true)
-  const drawable = verbs.faults.filter(({ name }) => world.options.profile.faults.has(name))
+  const drawable = verbs.faults.filter(({ name, isMixedIn }) => isMixedIn !== true && world.options.profile.faults.has(name))
   const faultShare = drawable.length === 0 ? 0 : dice.pick([0.03, 0.1, 0.25])
   while (steps.length < count) {
     const step = dice.chance(faultShare) ? drawFault(world, drawable, dice) : drawAction(world, usual, dice)

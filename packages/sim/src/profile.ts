@@ -43,6 +43,8 @@ export const faultNames = [
   'chosen',
   'slow-hook',
   'flaky-hook',
+  'closed',
+  'turned-away',
 ] as const
 
 export type FaultName = (typeof faultNames)[number]
@@ -64,7 +66,7 @@ export const ambientFaults: ReadonlySet<FaultName> = new Set([
 ])
 
 /** Each has dice of its own, so that seeds draw the rest as they did before there was it. */
-const later: ReadonlySet<FaultName> = new Set(['chosen', 'slow-hook', 'flaky-hook'])
+const later: ReadonlySet<FaultName> = new Set(['chosen', 'slow-hook', 'flaky-hook', 'closed', 'turned-away'])
 
 /** `all`: each seed draws its own set. A list: exactly these, in each seed. `none`: a calm world. */
 export type Faults = 'all' | 'none' | readonly FaultName[]

@@ -33,6 +33,8 @@ import type { VirtualTime } from './virtual-time.ts'
 export interface Logged {
   readonly document: string
   readonly decoded: Decoded
+  readonly principal: string
+  readonly kind: LogEntry['kind']
 }
 
 /** How the log's disk behaves at the moment; changed by faults. */
@@ -63,6 +65,8 @@ export interface RelayHostOptions {
   readonly wrapLog: (log: Log, life: Life, disk: MemoryDisk) => Log
   readonly died: () => void
   readonly logged: (logged: Logged) => void
+  /** Called when the log tells the relay that these are durable. */
+  readonly appended: (entries: readonly LogEntry[], seqs: readonly number[]) => void
   /** Called when the disk is an older one from now on. */
   readonly restored: () => void
   /** Called when a fault changes what happens to the relay. */
@@ -255,13 +259,13 @@ export class RelayHost {
       disk,
       beforeCommit: () => this.#beforeCommit(life),
       afterCommit: (batch) => {
-        for (const { document, update } of batch) {
+        for (const { document, update, principal, kind } of batch) {
           trace.bytes(time.nowMs, `log ${document}`, update)
           const decoded = Y.decodeUpdate(update)
           const ranges = rangesIn(decoded)
           contents.addRanges(document, ranges)
           this.ever.addRanges(document, ranges)
-          logged({ document, decoded })
+          logged({ document, decoded, principal, kind })
         }
         return this.#afterCommit(life, batch)
       },
@@ -330,7 +334,16 @@ export class RelayHost {
       renew: (space) => read(() => log.renew(space)),
       append: (batch) => {
         if (batch.length === this.#options.limits.maxBatchItems) this.#options.bit('small-limits')
-        return inLife(life, log.append(batch))
+        const appended = log.append(batch).then((places) => {
+          const { appended: tell } = this.#options
+          if (life.isAlive)
+            tell(
+              batch,
+              places.map(({ seq }) => seq),
+            )
+          return places
+        })
+        return inLife(life, appended)
       },
       changes: (space, after, limits) => {
         // A reader that has fallen out of what the relay keeps at hand.

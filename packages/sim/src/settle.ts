@@ -49,6 +49,9 @@ async function answered(world: World): Promise<boolean> {
   return true
 }
 
+/** Refusals whose reason is gone once the world has healed. */
+const isOver: ReadonlySet<string> = new Set(['relay/forbidden', 'relay/signed-out', 'relay/refused'])
+
 /** What a person would do too: load a page that did not open, unpause what is paused, try again what was refused. */
 function nudge(world: World): void {
   if (!world.relay.isUp) world.relay.start()
@@ -58,7 +61,7 @@ function nudge(world: World): void {
       const status = space?.status.get()
       if (isClosing || status === undefined) continue
       if (status.phase === 'paused') space?.sync.resume()
-      if (status.problem?.code !== 'relay/forbidden' && status.problem?.code !== 'relay/signed-out') continue
+      if (!isOver.has(status.problem?.code ?? '')) continue
       world.retried(device)
       space?.sync.retryNow()
     }

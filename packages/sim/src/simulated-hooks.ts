@@ -1,5 +1,6 @@
 /**
- * The hooks of an app that is simulated: asked, they think for a while, and now and then fail.
+ * The hooks of an app that is simulated: asked, they think for a while, now and then fail, and let nobody in and nothing
+ * through where a fault says so.
  *
  * What they keep is the app's own database: it outlives the relay, and goes by the identity of an intent, as the relay's
  * documentation asks of a hook.
@@ -28,7 +29,11 @@ export function drawHookTrouble(seed: number, faults: ReadonlySet<FaultName>): H
   return { minDelayMs: 0, maxDelayMs: faults.has('slow-hook') ? maxDelayMs : 0, failure: faults.has('flaky-hook') ? failure : 0 }
 }
 
+/** Faults that need an app with hooks. */
+export const hookFaults: readonly FaultName[] = ['slow-hook', 'flaky-hook', 'closed', 'turned-away']
+
 type Verdict = Awaited<ReturnType<NonNullable<RelayHooks['arbitrate']>>>
+type Refusal = { readonly refuse: string } | undefined
 
 /** What the app holds a field to be, and by whose intent. */
 interface Held {
@@ -37,16 +42,26 @@ interface Held {
   readonly value: Json | undefined
 }
 
+/** Who may not write: one user, or nobody may. */
+interface Closed {
+  readonly user: string | null
+  readonly untilMs: number
+}
+
 export interface SimulatedHooksOptions {
   readonly dice: Dice
-  /** Called when a fault of hooks bites, for so long. */
-  readonly bit: (fault: FaultName, forMs: number) => void
+  readonly nowMs: () => number
+  /** Called when a fault of hooks bites at the device of this user, or everybody's where it is null, for so long. */
+  readonly bit: (fault: FaultName, user: string | null, forMs: number) => void
 }
 
 export class SimulatedHooks {
   readonly #options: SimulatedHooksOptions
   readonly #verdicts = new Map<string, Verdict>()
   readonly #held = new Map<string, Held>()
+  readonly #closed = new Map<string, Closed>()
+  /** User → until when. */
+  readonly #turnedAway = new Map<string, number>()
   trouble: HookTrouble
 
   constructor(options: SimulatedHooksOptions, trouble: HookTrouble) {
@@ -54,20 +69,77 @@ export class SimulatedHooks {
     this.trouble = trouble
   }
 
-  /** The hooks of one life of the relay. */
-  of(life: Life): RelayHooks {
-    return { arbitrate: (request) => this.#answer(life, () => this.#arbitrate(request)) }
+  /** From now on nobody, or this user, may write there, until somebody opens it. */
+  close(document: string, user: string | null, untilMs: number): void {
+    this.#closed.set(document, { user, untilMs })
   }
 
-  #answer<T>(life: Life, judge: () => T): T | Promise<T> {
+  open(document: string): void {
+    this.#closed.delete(document)
+  }
+
+  isClosed(document: string, user: string): boolean {
+    const closed = this.#closed.get(document)
+    return closed !== undefined && (closed.user ?? user) === user
+  }
+
+  /** Lets no connection of this user in, until it may. */
+  turnAway(user: string, untilMs: number): void {
+    this.#turnedAway.set(user, untilMs)
+  }
+
+  welcome(user: string): void {
+    this.#turnedAway.delete(user)
+  }
+
+  isTurnedAway(user: string): boolean {
+    return this.#turnedAway.has(user)
+  }
+
+  /** Everything is allowed, at once, without a failure. */
+  heal(): void {
+    this.trouble = noHookTrouble
+    this.#closed.clear()
+    this.#turnedAway.clear()
+  }
+
+  /** The hooks of one life of the relay. */
+  of(life: Life): RelayHooks {
+    return {
+      onConnect: ({ principal }) => this.#answer(life, principal, () => this.#admit(principal)),
+      beforeCommit: ({ document, principal }) => this.#answer(life, principal, () => this.#gate(document, principal)),
+      arbitrate: (request) => this.#answer(life, null, () => this.#arbitrate(request)),
+    }
+  }
+
+  #answer<T>(life: Life, user: string | null, judge: () => T): T | Promise<T> {
     const { dice, bit } = this.#options
     const { minDelayMs, maxDelayMs, failure } = this.trouble
     const delayMs = dice.between(minDelayMs, maxDelayMs)
     const isFailing = failure > 0 && dice.chance(failure)
-    const answer = isFailing ? dice.pick([failing, nonsense]) : judge
-    if (isFailing) bit('flaky-hook', 0)
-    if (delayMs > slowMs) bit('slow-hook', delayMs)
+    // Of a gate that answers nonsense nothing is known to be wrong: it refuses nothing.
+    const answer = isFailing ? (user === null ? dice.pick([failing, nonsense]) : failing) : judge
+    if (isFailing) bit('flaky-hook', user, 0)
+    if (delayMs > slowMs) bit('slow-hook', user, delayMs)
     return delayMs === 0 ? answer() : life.pause(delayMs).then(answer)
+  }
+
+  #admit(user: string): Refusal {
+    const untilMs = this.#turnedAway.get(user)
+    if (untilMs === undefined) return undefined
+    this.#bit('turned-away', user, untilMs)
+    return { refuse: awayReason }
+  }
+
+  #gate(document: string, user: string): Refusal {
+    if (!this.isClosed(document, user)) return undefined
+    this.#bit('closed', user, this.#closed.get(document)?.untilMs ?? 0)
+    return { refuse: closedReason(document) }
+  }
+
+  #bit(fault: FaultName, user: string, untilMs: number): void {
+    const { bit, nowMs } = this.#options
+    bit(fault, user, untilMs - nowMs())
   }
 
   /** A value is given over what its author was shown, and to one. */
@@ -84,6 +156,9 @@ export class SimulatedHooks {
     return verdict
   }
 }
+
+export const closedReason = (document: string): string => `${document} is closed`
+export const awayReason = 'come back later'
 
 /** A hook that thinks for longer is slow. */
 const slowMs = 100

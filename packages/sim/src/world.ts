@@ -4,7 +4,7 @@
  * It runs the shipped `openSpace` and `createRelay` unchanged, behind their ports.
  */
 import type { Space } from '@tidemark/client'
-import type { Log, MemoryDisk, RelayHooks } from '@tidemark/relay'
+import type { Log, MemoryDisk } from '@tidemark/relay'
 import { guardFile } from '@tidemark/schema'
 import type { Json } from '@tidemark/store'
 import type * as Y from 'yjs'
@@ -24,11 +24,12 @@ import { canonical } from './mirror.ts'
 import { type Line, Network } from './network.ts'
 import { PlainClient, plainName } from './plain-client.ts'
 import type { FaultName, Profile } from './profile.ts'
-import { type Asked, type HooksUnderTest, witnessed } from './relay-hooks.ts'
+import type { HookEvent, HooksUnderTest } from './relay-hooks.ts'
 import { type Logged, RelayHost } from './relay-host.ts'
-import { SimulatedHooks } from './simulated-hooks.ts'
+import type { SimulatedHooks } from './simulated-hooks.ts'
 import { Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
+import { hooksOf, simulatedHooks } from './world-hooks.ts'
 
 /** Ways to stand between shipped code and its ports. */
 export interface Ports extends ClientPorts {
@@ -59,13 +60,14 @@ export type WorldEvent =
       readonly patch: Readonly<Record<string, Json>>
       readonly value: unknown
     }
-  | { readonly type: 'refused'; readonly write: WriteRecord; readonly code: string }
+  | { readonly type: 'refused'; readonly write: WriteRecord; readonly code: string; readonly detail: string }
   | { readonly type: 'received'; readonly device: string; readonly document: string; readonly ranges: Ranges }
   | { readonly type: 'stored'; readonly device: string; readonly writes: readonly Write[] }
   | ({ readonly type: 'proposed' } & Proposed)
   | ({ readonly type: 'logged' } & Logged)
-  | { readonly type: 'hook-asked'; readonly asked: Asked }
-  | { readonly type: 'hook-said'; readonly asked: Asked; readonly verdict: unknown }
+  | HookEvent
+  /** A tab shows that it has stopped synchronising, and why. */
+  | { readonly type: 'stopped'; readonly tab: Tab; readonly code: string; readonly message: string }
   | { readonly type: 'relay-restored' }
   | { readonly type: 'tab-died'; readonly tab: Tab }
   | { readonly type: 'relay-died' }
@@ -113,12 +115,12 @@ export class World {
       wrote: (write) => this.emit({ type: 'wrote', write, how: '' }),
       saved: (write, how) => this.emit({ type: 'saved', write, how }),
       confirmed: (write, how) => this.emit({ type: 'confirmed', write, how }),
-      refused: (write, code) => this.emit({ type: 'refused', write, code }),
+      refused: (write, { code, message }) => this.emit({ type: 'refused', write, code, detail: message }),
     })
     this.critical = new CriticalLedger(this.ledger, (document, field) => this.entityOf(document).critical.has(field))
     this.collections = new CollectionLedger(this.ledger)
     this.arbitration = new ArbitrationLedger((document) => this.entityOf(document).arbitrated)
-    this.hooks = this.#makeHooks()
+    this.hooks = simulatedHooks(this)
     this.relay = this.#makeRelay()
     const names = Array.from({ length: options.replicas }, (_, i) => String.fromCharCode(97 + i))
     this.chosen = new ChosenDocuments({ seed, devices: names, documents: this.documents, isOn: profile.faults.has('chosen') })
@@ -249,29 +251,12 @@ export class World {
         logged: (logged) => this.emit({ type: 'logged', ...logged }),
         restored: () => this.emit({ type: 'relay-restored' }),
         guardFile: guardFile(entities.map(({ definition }) => definition)),
-        hooks: (life) => this.#hooksOf(life),
+        hooks: (life) => hooksOf(this, life),
+        appended: (entries, seqs) => this.emit({ type: 'appended', entries, seqs }),
         bit: (fault) => this.#bit(fault, everybody),
       },
       { minDelayMs, maxDelayMs, failure: profile.logFailure, failNext: 0, tornNext: 0, crashNextMs: null },
     )
-  }
-
-  #makeHooks(): SimulatedHooks | null {
-    const { seed, profile, hooks } = this.options
-    if (hooks !== null || !(profile.faults.has('slow-hook') || profile.faults.has('flaky-hook'))) return null
-    const bit = (fault: FaultName, forMs: number): void => this.coverage.bit(fault, everybody, this.time.nowMs, forMs)
-    return new SimulatedHooks({ dice: seededDice(seed, 'hooks'), bit }, profile.hooks)
-  }
-
-  #hooksOf(life: Life): RelayHooks {
-    const { seed, hooks } = this.options
-    const surroundings = { clock: life.clock(() => 0), random: seededDice(seed, `hooks of ${life.name}`) }
-    const made = hooks === null ? (this.hooks?.of(life) ?? {}) : hooks(surroundings)
-    this.arbitration.decidedBy = made.arbitrate === undefined ? 'relay' : hooks === null ? 'simulated hook' : 'app'
-    return witnessed(made, life, () => this.time.nowMs, {
-      asked: (asked) => this.emit({ type: 'hook-asked', asked }),
-      said: (asked, verdict) => this.emit({ type: 'hook-said', asked, verdict }),
-    })
   }
 
   #makeDevice(name: string): Device {
@@ -317,6 +302,8 @@ export class World {
     const status = tab.space.status.get()
     this.note(`${tab.life.name} ${status.phase} ${status.role} ${status.pending.documents} ${status.saving}`)
     if (!tab.isClosing) this.ledger.claimed(tab, status)
+    const { phase, problem } = status
+    if (phase === 'stopped' && problem !== null) this.emit({ type: 'stopped', tab, code: problem.code, message: problem.message })
   }
 
   #received(device: string, document: string, ranges: Ranges): void {

@@ -7,6 +7,7 @@ import { convergenceOracles } from './convergence.ts'
 import { criticalOracles } from './critical.ts'
 import { durabilityOracles } from './durability.ts'
 import { fieldOracles } from './fields.ts'
+import { hookOracles } from './hooks.ts'
 import type { Oracle } from './oracle.ts'
 import { plainOracles } from './plain.ts'
 import { refusalOracles } from './refusals.ts'
@@ -19,6 +20,7 @@ export const oracles: readonly Oracle[] = [
   ...arbitrationOracles,
   ...collectionOracles,
   ...refusalOracles,
+  ...hookOracles,
   ...plainOracles,
   ...chosenOracles,
   ...boundOracles,
