@@ -1,6 +1,18 @@
 /** Presence on the wire: who is where in a document, one state for each Yjs client id. */
 import { wireLimits } from './limits.ts'
-import { type Reader, readCount, readFlag, readNumber, readText, type Writer, writeFlag, writeNumber, writeText } from './wire.ts'
+import {
+  malformed,
+  type Reader,
+  readCount,
+  readFlag,
+  readNumber,
+  readText,
+  remaining,
+  type Writer,
+  writeFlag,
+  writeNumber,
+  writeText,
+} from './wire.ts'
 
 /** The state of one client id, as y-protocols has it. */
 export interface AwarenessEntry {
@@ -31,11 +43,14 @@ export function writeAwareness(writer: Writer, { document, isHere, entries }: Aw
   }
 }
 
-export function readAwareness(reader: Reader): Awareness {
+/** @param maxBytes of its states; one more may be read before it is noticed. */
+export function readAwareness(reader: Reader, maxBytes: number = Number.POSITIVE_INFINITY): Awareness {
   const document = readText(reader)
   const isHere = readFlag(reader)
   const entries: AwarenessEntry[] = []
+  const start = remaining(reader)
   for (let left = readCount(reader, wireLimits.maxItems); left > 0; left--) {
+    if (start - remaining(reader) > maxBytes) throw malformed('too much awareness in one message')
     entries.push({ client: readNumber(reader), clock: readNumber(reader), state: readText(reader, wireLimits.maxAwarenessBytes) })
   }
   return { type: 'awareness', document, isHere, entries }

@@ -218,7 +218,7 @@ export function readClientMessage(type: number, reader: Reader): ClientMessage |
     case clientTypes.audit:
       return { type: 'audit', document: readText(reader), stateVector: readBytes(reader), deletes: readBytes(reader) }
     case clientTypes.awareness:
-      return readAwareness(reader)
+      return readAwareness(reader, wireLimits.maxAwarenessMessageBytes)
     case clientTypes.features:
       return { type: 'features', features: readTexts(reader, maxFeatures) }
     case clientTypes.chunk:

@@ -23,6 +23,8 @@ export const wireLimits = {
   maxScopeDocuments: 10_000,
   /** Bytes of one awareness state. */
   maxAwarenessBytes: 64 << 10,
+  /** Bytes of the awareness states in one message of a client. */
+  maxAwarenessMessageBytes: 1 << 20,
   /** Longest time for which a relay may ask a client to hold its pushes. */
   maxHoldMs: 60_000,
   /** Time from the upgrade to a complete `hello`. */

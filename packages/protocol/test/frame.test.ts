@@ -204,6 +204,17 @@ describe('frames', () => {
     expect(() => decoder.decode(Uint8Array.of(6, 10, 3, 0, 1, 5, 0))).toThrow()
   })
 
+  test('[P8] a client’s awareness is read no further than it may be long', () => {
+    const entries = Array.from({ length: 40 }, (_, i) => ({ client: i, clock: 1, state: 'x'.repeat(60_000) }))
+    const decode = (count: number): unknown => {
+      const decoder = createClientFrameDecoder()
+      const message: ClientMessage = { type: 'awareness', document: 'd', isHere: true, entries: entries.slice(0, count) }
+      return encodeClientMessages([message]).flatMap((frame) => decoder.decode(frame))
+    }
+    expect(decode(17)).toHaveLength(1)
+    expect(() => decode(40)).toThrow(expect.objectContaining({ code: 'protocol/malformed' }))
+  })
+
   test('the hello fits into what may come before the welcome', () => {
     const long = 'x'.repeat(200)
     const incarnations = Array.from({ length: wireLimits.maxIncarnations }, (_, i) => ({ id: `${long}${i}`, first: i }))

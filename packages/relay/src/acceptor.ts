@@ -30,7 +30,6 @@ import {
   keyOf,
   type Offer,
   type Outcome,
-  ownBytes,
   ownOffer,
   type PurgeOrder,
   refusalCode,
@@ -249,7 +248,7 @@ class DocumentAcceptor implements Acceptor {
       await turn.wait(update.length)
       return judgeUpdate(validateUpdate(update), hot.state, isGuarded, bounds)
     }
-    const input = { update: ownBytes(update), known: packState(hot.state), isGuarded, bounds: shapeBounds(bounds) }
+    const input = { update: update.slice(), known: packState(hot.state), isGuarded, bounds: shapeBounds(bounds) }
     const judged = await work.run('judge', input, grant.principal)
     return judged.type === 'fits' ? { type: 'fits', cut: unpackCut(judged.cut), placed: judged.placed } : judged
   }

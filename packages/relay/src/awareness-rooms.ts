@@ -52,6 +52,8 @@ interface Room {
   readonly changed: Map<number, AwarenessEntry>
   /** Who said something of which nothing was taken: the sign of life is due all the same. */
   readonly unheard: Set<AwarenessMember>
+  /** Of the states. */
+  bytes: number
   /** When it may be told next. */
   nextMs: number
   cancel: (() => void) | null
@@ -92,11 +94,17 @@ export class AwarenessRooms {
       const present = room.states.get(entry.client)
       if (present === undefined && (entry.state === removed || owned >= this.#bounds.maxAwarenessStates)) continue
       if (present !== undefined && (present.owner !== member || !isNewer(entry, present))) continue
+      const more = entry.state.length - (present?.state.length ?? 0)
+      if (more > 0 && room.bytes + more > this.#bounds.maxRoomBytes) continue
       if (present === undefined) owned++
       if (entry.state === removed) {
         room.states.delete(entry.client)
+        room.bytes -= present?.state.length ?? 0
         owned--
-      } else room.states.set(entry.client, { ...entry, owner: member })
+      } else {
+        room.bytes += more
+        room.states.set(entry.client, { ...entry, owner: member })
+      }
       room.changed.set(entry.client, entry)
       taken++
     }
@@ -111,8 +119,9 @@ export class AwarenessRooms {
     if (room === undefined) return
     room.members.delete(member)
     room.unheard.delete(member)
-    for (const { client, clock, owner } of room.states.values()) {
+    for (const { client, clock, state, owner } of room.states.values()) {
       if (owner !== member) continue
+      room.bytes -= state.length
       room.states.delete(client)
       room.changed.set(client, { client, clock, state: removed })
     }
@@ -145,7 +154,15 @@ export class AwarenessRooms {
 /** What an entry takes beside its state. */
 const entryHeadBytes = 16
 
-const emptyRoom = (): Room => ({ members: new Map(), states: new Map(), changed: new Map(), unheard: new Set(), nextMs: 0, cancel: null })
+const emptyRoom = (): Room => ({
+  members: new Map(),
+  states: new Map(),
+  changed: new Map(),
+  unheard: new Set(),
+  bytes: 0,
+  nextMs: 0,
+  cancel: null,
+})
 
 const isNewer = (entry: AwarenessEntry, present: AwarenessEntry): boolean =>
   entry.clock > present.clock || (entry.clock === present.clock && entry.state === removed)

@@ -137,6 +137,7 @@ class States implements DocumentStates {
   async #read(key: string, space: string, document: string): Promise<HotDocument> {
     const loaded = await this.#log.load(space, document)
     const update = loaded === null || loaded === 'purged' ? null : loaded.update
+    const logBytes = update?.length ?? 0
     const { state, placed } = update === null ? { state: emptyState(), placed: [] } : await this.#stateOf(document, update)
     // Another offer may have brought the state back while this one was reading.
     const present = this.#hot.get(key)
@@ -147,7 +148,7 @@ class States implements DocumentStates {
       isPurged: loaded === 'purged',
       guard,
       owners: new Map(),
-      logBytes: update?.length ?? 0,
+      logBytes,
       inFlight: 0,
       lastCommit: null,
       loadedAtMs: this.#clock.monotonic(),

@@ -53,6 +53,8 @@ export interface RelayBounds {
   readonly slowHoldMs: number
   /** Awareness states that one session may own in one document. */
   readonly maxAwarenessStates: number
+  /** Bytes of the awareness states of one document; what would make them more is left out. */
+  readonly maxRoomBytes: number
   /** Bytes of one awareness message. */
   readonly maxAwarenessBytes: number
   /** A room of presence is told at most this often, and waits longer, up to the most, the more bytes that is for all in it. */
@@ -121,6 +123,7 @@ export const defaultRelayBounds: RelayBounds = {
   slowBytes: 32 << 20,
   slowHoldMs: 500,
   maxAwarenessStates: 16,
+  maxRoomBytes: 4 << 20,
   maxAwarenessBytes: 64 << 10,
   presenceGatherMs: 20,
   presenceGatherMaxMs: 1_000,
@@ -135,7 +138,7 @@ export const defaultRelayBounds: RelayBounds = {
   maxTypes: 200_000,
   maxDepth: 128,
   maxClients: 50_000,
-  maxRanges: 500_000,
+  maxRanges: 200_000,
   maxNewClients: 1_000,
   maxDocumentBytes: wireLimits.maxMessageBytes,
   reloadMs: 5_000,

@@ -144,7 +144,7 @@ class MemoryLog implements Log {
     const document = space.documents.get(documentName)
     if (document === undefined) return null
     if (document.isPurged) return 'purged'
-    return { number: document.number, seq: document.lastSeq, update: mergeGrouped(updatesAfter(space, document, 0)) }
+    return { number: document.number, seq: document.lastSeq, update: mergeGrouped(updatesAfter(space, document, 0)).slice() }
   }
 
   async claims(name: string, clients: readonly number[]): Promise<ReadonlyMap<number, string>> {

@@ -28,7 +28,7 @@ export class Presence {
     this.#options = options
   }
 
-  /** @throws {TidemarkError} `relay/limit` when it is in too many documents, or says too much at once. */
+  /** @throws {TidemarkError} `relay/limit` when it is in too many documents. */
   take({ document, isHere, entries }: Awareness): void {
     const { rooms, bounds, maySee, principal } = this.#options
     const member = this.#members.get(document)
@@ -40,8 +40,6 @@ export class Presence {
     if (member === undefined && this.#members.size >= bounds.maxPresences) {
       throw new TidemarkError('relay/limit', `${bounds.maxPresences} documents are open for presence`)
     }
-    const bytes = entries.reduce((sum, { state }) => sum + state.length, 0)
-    if (bytes > bounds.maxAwarenessBytes * maxFullStates) throw new TidemarkError('relay/limit', `${bytes} bytes of awareness at once`)
     const here = member ?? this.#enter(document)
     if (entries.length > 0) rooms.update(document, here, entries, principal())
   }
@@ -77,6 +75,3 @@ export class Presence {
     )
   }
 }
-
-/** States of the largest size that one message may hold. */
-const maxFullStates = 4

@@ -63,6 +63,16 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLo
   }
 }
 
+/** Copied once here and handed over; as a part of the message a long update would be copied several times while that grows. */
+function handedOver(entry: LogEntry, given: ArrayBuffer[]): LogEntry {
+  if (entry.update.length < longBytes) return entry
+  const update = entry.update.slice()
+  given.push(update.buffer)
+  return { ...entry, update }
+}
+
+const longBytes = 64 << 10
+
 const isFull = (error: unknown): boolean => error instanceof TidemarkError && error.code === 'relay/disk-full'
 
 class TwoWorkerLog implements SqliteLog {
@@ -94,7 +104,12 @@ class TwoWorkerLog implements SqliteLog {
   }
 
   async append(batch: readonly LogEntry[]): Promise<readonly Place[]> {
-    const { places, due } = await this.#writer.call('append', batch)
+    const given: ArrayBuffer[] = []
+    const { places, due } = await this.#writer.give(
+      given,
+      'append',
+      batch.map((entry) => handedOver(entry, given)),
+    )
     if (this.#options.compacts !== false) this.#compactSoon(due)
     return places
   }

@@ -13,6 +13,8 @@ type Result<M, K extends keyof M> = M[K] extends (...values: never[]) => infer R
 
 export interface WorkerClient<M extends Record<keyof M, Method>> {
   call<K extends keyof M & string>(method: K, ...values: Parameter<M, K>): Promise<Result<M, K>>
+  /** The same, but these buffers in the values are handed over instead of copied. */
+  give<K extends keyof M & string>(given: readonly ArrayBuffer[], method: K, ...values: Parameter<M, K>): Promise<Result<M, K>>
   /** Lets the worker finish, and waits until it has ended. */
   close(): Promise<void>
   /** Ends the worker at once; what was asked of it fails. */
@@ -55,12 +57,16 @@ class Client<M extends Record<keyof M, Method>> implements WorkerClient<M> {
   }
 
   call<K extends keyof M & string>(method: K, ...values: Parameter<M, K>): Promise<Result<M, K>> {
-    return this.#ask(method, values) as Promise<Result<M, K>>
+    return this.#ask(method, values, []) as Promise<Result<M, K>>
+  }
+
+  give<K extends keyof M & string>(given: readonly ArrayBuffer[], method: K, ...values: Parameter<M, K>): Promise<Result<M, K>> {
+    return this.#ask(method, values, given) as Promise<Result<M, K>>
   }
 
   async close(): Promise<void> {
     if (this.#failure === null) {
-      const closed = this.#ask('close', [])
+      const closed = this.#ask('close', [], [])
       this.#failure = new TidemarkError('relay/log-failed', 'the log is closed')
       await closed
     }
@@ -73,11 +79,11 @@ class Client<M extends Record<keyof M, Method>> implements WorkerClient<M> {
     await this.#exited
   }
 
-  #ask(method: string, values: readonly unknown[]): Promise<unknown> {
+  #ask(method: string, values: readonly unknown[], given: readonly ArrayBuffer[]): Promise<unknown> {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     const call: Call = { id: ++this.#lastId, method, values }
     const answer = this.#expect(call.id)
-    this.#worker.postMessage(call)
+    this.#worker.postMessage(call, given)
     return answer
   }
 

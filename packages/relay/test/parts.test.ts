@@ -93,6 +93,22 @@ describe('awareness', () => {
     expect(rooms.states('d').map(({ client }) => client)).toEqual([2, 4])
   })
 
+  test('[P8] the states of a document take so much memory in all, and there is room again when somebody leaves', () => {
+    const { rooms } = room({ maxRoomBytes: 100 })
+    const [ada, bob] = [member(), member()]
+    rooms.enter('d', ada)
+    rooms.enter('d', bob)
+    const state = `{"a":"${'x'.repeat(52)}"}`
+    const known = (): number[] => rooms.states('d').map(({ client }) => client)
+    rooms.update('d', ada, [say(1, 1, state)], 'anonymous')
+    rooms.update('d', bob, [say(2, 1, state)], 'anonymous')
+    rooms.update('d', ada, [say(1, 2, `{"b":"${'y'.repeat(52)}"}`)], 'anonymous')
+    expect([known(), rooms.states('d')[0]?.clock]).toEqual([[1], 2])
+    rooms.leave('d', ada)
+    rooms.update('d', bob, [say(2, 2, state)], 'anonymous')
+    expect(known()).toEqual([2])
+  })
+
   test('[P8] however often somebody says something, the room is told of it in turns, the rarer the more that is', () => {
     const { rooms, pass } = room()
     const [ada, bob] = [member(), member()]

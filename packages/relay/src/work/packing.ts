@@ -99,9 +99,9 @@ function unpackLists(packed: Float64Array): Depths {
   for (let at = 0; at < packed.length; ) {
     const key = packed[at++] as number
     const length = packed[at++] as number
-    const list: number[] = []
+    const list = new Array<number>(length)
     // By hand: `Array.from` walks an iterator, which takes many short lists longer than a message may hold the event loop.
-    for (const end = at + length; at < end; at++) list.push(packed[at] as number)
+    for (let i = 0; i < length; i++) list[i] = packed[at++] as number
     lists.set(key, list)
   }
   return lists

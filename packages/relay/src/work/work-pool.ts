@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type Clock, TidemarkError } from '@tidemark/base'
 import { type Answer, errorOf } from '../sqlite-calls.ts'
+import { buffersOf } from './buffers.ts'
 import type { JobKind, Jobs, Work } from './work.ts'
 import type { Task } from './work-thread.ts'
 
@@ -102,7 +103,7 @@ class WorkPool implements Work {
     const { clock, limitMs } = this.#options
     const cancel = clock.schedule(limitMs, () => void this.#end(thread, tooLarge(`it takes longer than ${limitMs} ms to read`)))
     thread.job = { waiting, cancel }
-    thread.worker.postMessage(waiting.task)
+    thread.worker.postMessage(waiting.task, buffersOf(waiting.task.input))
   }
 
   #answered(thread: Thread, answer: Answer): void {

@@ -46,6 +46,8 @@ export interface Work {
   /**
    * Runs one job.
    *
+   * The input is given away: what buffers it has for itself may be gone afterwards, since copying them would take as long as many a job.
+   *
    * @param lane whose it is: everybody's turn comes, however much another one asks.
    * @throws {TidemarkError} what the job throws, `relay/too-large` when it takes longer or more memory than it may,
    * `relay/busy` when the work is closed.
