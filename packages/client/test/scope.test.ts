@@ -5,6 +5,7 @@ import { memoryStore, type OpenStore } from '@tidemark/store'
 import { afterEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import type { Space } from '../src/index.ts'
+import { turns } from './stage.ts'
 import { changedStore, confirmed, Device, live, Network, Report, until } from './world.ts'
 
 const devices: Device[] = []
@@ -228,6 +229,20 @@ test('what the relay turns out to lack is carried', async () => {
   expect(titles()).not.toContain('kept')
   await expect.poll(titles, { timeout: 25_000, interval: 100 }).toContain('kept')
   report.close()
+})
+
+test('[P7] what was erased while a device was away goes from it, however long its database takes to greet the relay', async () => {
+  const network = new Network()
+  const [ann, bob] = [await device(network, 'ann').tab(), await device(network, 'bob').tab({ faults: { beforeCommit: () => turns(50) } })]
+  await reports(ann, 2)
+  await expect.poll(() => idsOf(bob)).toEqual(['r1', 'r2'])
+  await confirmed(bob)
+  bob.sync.pause()
+  await network.relay?.purge('acme', 'report/r1', 'operator')
+  bob.sync.resume()
+  await expect.poll(() => idsOf(bob)).toEqual(['r2'])
+  const { documents } = await bob.documents.read(['report/r1', 'report/r2'])
+  expect(documents.map(({ name }) => name)).toEqual(['report/r2'])
 })
 
 test('[P7] what is erased at the relay goes from the devices, but what it never had is kept and shown', async () => {

@@ -19,9 +19,12 @@ import {
   wireLimits,
 } from '@tidemark/protocol'
 
+/** What the relay says, but for what a connection deals with itself. */
+export type Received = Exclude<RelayMessage, { type: 'chunk' | 'names' | 'pong' }>
+
 export interface ConnectionHandlers {
   opened(): void
-  message(message: Exclude<RelayMessage, { type: 'chunk' | 'names' | 'pong' }>, connection: Connection): void
+  message(message: Received, connection: Connection): void
   /** Now and then while the connection lasts. */
   beat(): void
   closed(code: number, reason: string): void

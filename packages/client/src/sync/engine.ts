@@ -7,25 +7,23 @@
 import { createListeners, fraction, type Listeners, TidemarkError, toTidemarkError } from '@tidemark/base'
 import {
   type Access,
-  type Changes,
   type ClientMessage,
   type Cursor,
   closeCodes,
   type Feature,
   knownFeatures,
-  type RelayMessage,
   type Welcome,
   wireVersion,
 } from '@tidemark/protocol'
 import type { SyncPhase } from '../status.ts'
 import { agreement, chosenScope, creditBytes } from './agreement.ts'
-import { Connection, type ConnectionHandlers } from './connection.ts'
+import { Connection, type ConnectionHandlers, type Received } from './connection.ts'
 import type { EngineEvent, EngineOptions } from './engine-options.ts'
 import { eraseDocuments } from './erase.ts'
 import { Fetcher } from './fetcher.ts'
 import { backoffLimits, initialState, phaseOf, type SyncEffect, type SyncEvent, type SyncState, step } from './machine.ts'
 import { Pusher } from './pusher.ts'
-import { Receiver } from './receiver.ts'
+import { isReadInOrder, Receiver } from './receiver.ts'
 import { forgetRefusals } from './refusals.ts'
 import { Renewal } from './renewal.ts'
 import { cursorJson, incarnationsJson, type ReplicaState, readReplicaState, scoped, welcomed } from './replica.ts'
@@ -52,8 +50,8 @@ export class SyncEngine {
   #relayAheadMs = 0
   /** Resolves when what earlier connections had begun to store is stored. */
   #ended: Promise<unknown> = Promise.resolve()
-  /** Changes that came before the welcome was stored; bounded by the credit in `hello`. */
-  #early: Changes[] = []
+  /** What came before the welcome was stored; bounded by the credit in `hello`. */
+  #early: Received[] = []
   #cancelWait: () => void = () => {}
   #cancelStable: () => void = () => {}
   #renewal: Renewal | null = null
@@ -225,8 +223,9 @@ export class SyncEngine {
     return readReplicaState(cursor, values[incarnationsKey])
   }
 
-  #receive(message: Exclude<RelayMessage, { type: 'chunk' | 'names' | 'pong' }>): void {
+  #receive(message: Received): void {
     const connection = this.#connection as Connection
+    if (this.#receiver === null && isReadInOrder(message)) return void this.#early.push(message)
     switch (message.type) {
       case 'welcome':
         if (this.#state.connection !== 'greeting' || this.#isWelcoming) throw new TidemarkError('protocol/malformed', 'a second welcome')
@@ -252,9 +251,8 @@ export class SyncEngine {
       case 'awareness':
         return this.events.emit(message)
       case 'changes': {
-        if (this.#receiver === null) return void this.#early.push(message)
         const named = message.changes.map(({ number, update }) => ({ name: connection.nameOf(number), bytes: update }))
-        return this.#receiver.receive(message, named)
+        return this.#receiver?.receive(message, named)
       }
       case 'ack':
         return this.#pusher?.ack(message)
@@ -270,7 +268,7 @@ export class SyncEngine {
     }
   }
 
-  /** Moves the replica to where the welcome puts it, in one commit; the relay's first changes wait for it. */
+  /** Moves the replica to where the welcome puts it, in one commit; what the relay says of its documents waits for it. */
   async #welcome(welcome: Welcome, connection: Connection): Promise<void> {
     const { store, platform } = this.#options
     this.#head = welcome.head
@@ -297,7 +295,7 @@ export class SyncEngine {
       const agreed = agreement(this.#offers, state.cursor as Cursor, chosen)
       if (agreed.length > 0) connection.send(agreed)
       this.#start(state.cursor as Cursor, welcome, connection, chosen)
-      for (const changes of this.#early.splice(0)) this.#receive(changes)
+      for (const message of this.#early.splice(0)) this.#receive(message)
     } catch (error) {
       if (this.#connection === connection) this.#failed(toTidemarkError(error, 'store/failed'))
     }

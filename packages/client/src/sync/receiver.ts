@@ -56,6 +56,11 @@ const retryMs = 1_000
 const nothingStored = { revisions: new Map<string, number>() }
 const isSameCursor = (a: Cursor, b: Cursor): boolean => JSON.stringify(cursorJson(a)) === JSON.stringify(cursorJson(b))
 
+const readInOrder: ReadonlySet<string> = new Set(['changes', 'stale', 'purged', 'access'])
+
+/** Whether a message has its place in what is read: one of them that is passed over is never told again, since the cursor moves past it. */
+export const isReadInOrder = (message: { readonly type: string }): boolean => readInOrder.has(message.type)
+
 export class Receiver {
   readonly #options: ReceiverOptions
   readonly #frames: Frame[] = []
