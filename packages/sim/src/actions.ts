@@ -6,6 +6,7 @@ import { arbitratedActions } from './actions/arbitrated.ts'
 import { collectionActions } from './actions/collections.ts'
 import { fieldActions } from './actions/fields.ts'
 import { lifeActions } from './actions/life.ts'
+import { presenceActions } from './actions/presence.ts'
 import { spaceActions } from './actions/space.ts'
 import { textActions } from './actions/text.ts'
 import { type Dice, seededDice } from './dice.ts'
@@ -22,6 +23,7 @@ export const actions: readonly Action[] = [
   ...lifeActions,
   ...spaceActions,
   ...arbitratedActions,
+  ...presenceActions,
 ]
 
 /** The verb `do <document> <name> <seed>` for an app's own actions; `null` without any. */

@@ -124,7 +124,11 @@ async function find(values: Values, job: SearchJob, out: Console): Promise<numbe
   out.write(`${(processorMs() / done / 1_000).toFixed(2)} s of processor time a seed\n`)
   const { schema, ...options } = job
   const app = (await readApp(schema))()
-  const verbs = applicable(createWorld(1, { ...options, ...app }), verbsOf(app.actions ?? {}))
+  const verbs = applicable(
+    createWorld(1, { ...options, ...app }),
+    verbsOf(app.actions ?? {}),
+    (name) => (report.coverage.drawn[name] ?? 0) > 0,
+  )
   for (const line of coverageLines(report.coverage, verbs, values.coverage === true)) out.write(`${line}\n`)
   const [first] = report.failedSeeds
   if (first === undefined) return 0

@@ -12,6 +12,7 @@ import { type Fault, type FaultTarget, faults } from './faults.ts'
 import { mixIn } from './mixed-in.ts'
 import { carryOutPlain, drawPlainStep } from './plain-actions.ts'
 import { plainName } from './plain-client.ts'
+import type { FaultName } from './profile.ts'
 import type { Step } from './step.ts'
 import type { World } from './world.ts'
 
@@ -26,10 +27,12 @@ export function verbsOf(custom: Readonly<Record<string, CustomAction>>): Verbs {
   return { actions: own === null ? actions : [...actions, own], faults }
 }
 
-/** The verbs of people that make sense for what the app stores. */
-export function applicable(world: World, { actions: list }: Verbs): string[] {
+/** The verbs of people that make sense for what the app stores, and for runs that have what they need. */
+export function applicable(world: World, { actions: list }: Verbs, has: (name: FaultName) => boolean): string[] {
   const dice = seededDice(0, 'applicable')
-  const canBe = (action: Action): boolean => Array.from({ length: 20 }, () => action.draw(world, dice)).some((args) => args !== null)
+  const canBe = (action: Action): boolean =>
+    (action.needs === undefined || has(action.needs)) &&
+    Array.from({ length: 20 }, () => action.draw(world, dice)).some((args) => args !== null)
   return ['open-tab', ...list.filter(canBe).map(({ verb }) => verb)]
 }
 
@@ -41,8 +44,9 @@ export function drawPlan(world: World, verbs: Verbs, count: number): Step[] {
     const init = drawInit(world.entityOf(document), dice)
     steps.push({ afterMs: dice.between(0, 500), who: drawTab(world, dice, true), verb: 'create', args: [document, init] })
   }
-  const usual = verbs.actions.filter(({ isMixedIn }) => isMixedIn !== true)
-  const drawable = verbs.faults.filter(({ name, isMixedIn }) => isMixedIn !== true && world.options.profile.faults.has(name))
+  const { faults: on } = world.options.profile
+  const usual = verbs.actions.filter(({ isMixedIn, needs }) => isMixedIn !== true && (needs === undefined || on.has(needs)))
+  const drawable = verbs.faults.filter(({ name, isMixedIn }) => isMixedIn !== true && on.has(name))
   const faultShare = drawable.length === 0 ? 0 : dice.pick([0.03, 0.1, 0.25])
   while (steps.length < count) {
     const step = dice.chance(faultShare) ? drawFault(world, drawable, dice) : drawAction(world, usual, dice)

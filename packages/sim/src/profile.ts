@@ -45,6 +45,7 @@ export const faultNames = [
   'flaky-hook',
   'closed',
   'turned-away',
+  'presence',
 ] as const
 
 export type FaultName = (typeof faultNames)[number]
@@ -63,10 +64,11 @@ export const ambientFaults: ReadonlySet<FaultName> = new Set([
   'chosen',
   'slow-hook',
   'flaky-hook',
+  'presence',
 ])
 
 /** Each has dice of its own, so that seeds draw the rest as they did before there was it. */
-const later: ReadonlySet<FaultName> = new Set(['chosen', 'slow-hook', 'flaky-hook', 'closed', 'turned-away'])
+const later: ReadonlySet<FaultName> = new Set(['chosen', 'slow-hook', 'flaky-hook', 'closed', 'turned-away', 'presence'])
 
 /** `all`: each seed draws its own set. A list: exactly these, in each seed. `none`: a calm world. */
 export type Faults = 'all' | 'none' | readonly FaultName[]

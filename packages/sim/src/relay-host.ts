@@ -234,17 +234,18 @@ export class RelayHost {
   /** Reads the disk anew, snapshots and rows, as Yjs does. */
   read(): Mirror {
     const mirror = new Mirror()
-    this.#each((name, update) => mirror.add(name, update))
+    this.eachUpdate((name, update) => mirror.add(name, update))
     return mirror
   }
 
   readContents(): Contents {
     const contents = new Contents()
-    this.#each((name, update) => contents.add(name, update))
+    this.eachUpdate((name, update) => contents.add(name, update))
     return contents
   }
 
-  #each(add: (name: string, update: Uint8Array) => void): void {
+  /** Shows every snapshot and every row of the log. */
+  eachUpdate(add: (name: string, update: Uint8Array) => void): void {
     const space = this.#disk.spaces.get(spaceName)
     for (const { name, snapshot } of space?.documents.values() ?? []) if (snapshot !== null) add(name, snapshot.update)
     for (const { document, update } of space?.rows ?? []) add(document, update)

@@ -113,6 +113,7 @@ async function stayQuiet(world: World): Promise<boolean> {
 
 /** Opens everything everywhere and writes down what is seen. */
 export async function look(world: World): Promise<FinalView> {
+  const presence = world.presence.views()
   const log = world.relay.read()
   const documents = world.documents.filter((name) => log.names.includes(name))
   const tabs: TabView[] = []
@@ -132,6 +133,7 @@ export async function look(world: World): Promise<FinalView> {
     tabs,
     rows,
     queries,
+    presence,
     entities,
     read: spellShown,
     disks: new Map(world.devices.map(({ name, disk }) => [name, disk.read()])),

@@ -23,6 +23,7 @@ import type { Life } from './life.ts'
 import { canonical } from './mirror.ts'
 import { type Line, Network } from './network.ts'
 import { PlainClient, plainName } from './plain-client.ts'
+import { PresenceLedger } from './presence.ts'
 import type { FaultName, Profile } from './profile.ts'
 import type { HookEvent, HooksUnderTest } from './relay-hooks.ts'
 import { type Logged, RelayHost } from './relay-host.ts'
@@ -93,6 +94,7 @@ export class World {
   readonly arbitration: ArbitrationLedger
   /** Null where the app has hooks of its own, or none. */
   readonly hooks: SimulatedHooks | null
+  readonly presence = new PresenceLedger(({ device }) => this.#bit('presence', device.name))
   readonly plain: PlainClient
   readonly coverage: Coverage
   readonly options: WorldOptions

@@ -10,6 +10,7 @@ import type { Json } from '@tidemark/store'
 import type { Tab } from '../device.ts'
 import type { Dice } from '../dice.ts'
 import type { SimulatedEntity } from '../entities.ts'
+import type { FaultName } from '../profile.ts'
 import type { World } from '../world.ts'
 
 /** One verb. `draw` gives the arguments, or null where the verb makes no sense for this world. */
@@ -18,6 +19,8 @@ export interface Action {
   readonly weight: number
   /** Drawn apart from the others, so that a seed without it has the steps that it had before there was it. */
   readonly isMixedIn?: boolean
+  /** Drawn only where a run has this. */
+  readonly needs?: FaultName
   draw(world: World, dice: Dice): readonly Json[] | null
   run(world: World, tab: Tab, args: readonly Json[]): void
 }

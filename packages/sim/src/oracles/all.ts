@@ -10,6 +10,7 @@ import { fieldOracles } from './fields.ts'
 import { hookOracles } from './hooks.ts'
 import type { Oracle } from './oracle.ts'
 import { plainOracles } from './plain.ts'
+import { presenceOracles } from './presence.ts'
 import { refusalOracles } from './refusals.ts'
 
 export const oracles: readonly Oracle[] = [
@@ -23,5 +24,6 @@ export const oracles: readonly Oracle[] = [
   ...hookOracles,
   ...plainOracles,
   ...chosenOracles,
+  ...presenceOracles,
   ...boundOracles,
 ]

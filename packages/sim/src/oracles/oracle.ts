@@ -2,6 +2,7 @@
 import type { EntityDefinition, Fields } from '@tidemark/schema'
 import type { Tab } from '../device.ts'
 import type { Mirror } from '../mirror.ts'
+import type { PresenceView } from '../presence.ts'
 import type { Failure, World } from '../world.ts'
 
 /** One document as one tab shows it after healing. */
@@ -40,6 +41,8 @@ export interface FinalView {
   readonly tabs: readonly TabView[]
   readonly rows: readonly RowView[]
   readonly queries: readonly QueryView[]
+  /** Who was in which document before everything was opened. */
+  readonly presence: readonly PresenceView[]
   /** The entities over the log's documents, by document. */
   readonly entities: ReadonlyMap<string, { readonly attached: Attached; readonly fields: Fields }>
   /** All that an entity shows, in one spelling. */

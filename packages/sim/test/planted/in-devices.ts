@@ -1,4 +1,4 @@
-/** Bugs in what devices of one space differ in: the documents that they have. */
+/** Bugs in what devices of one space differ in: the documents that they have, and who shows themselves there. */
 import { inSource } from './in-source.ts'
 import type { PlantedBug } from './planted.ts'
 
@@ -42,5 +42,53 @@ export const deviceBugs: readonly PlantedBug[] = [
     'relay/src/feed.ts',
     'this.#chosen.add(document)',
     '',
+  ),
+  inSource(
+    'who was seen in a document is seen there still when the line has broken',
+    ['presence', 'offline', 'crash-tab'],
+    'P3 presence converges',
+    'client/src/presence.ts',
+    'if (!isConnected) return this.#forgetRelayed()',
+    'if (!isConnected) return',
+  ),
+  inSource(
+    'a tab that died without a word stays in the document',
+    ['presence', 'crash-tab'],
+    'P3 presence converges',
+    'client/src/presence.ts',
+    'if (nowMs - heardMs > presenceLimits.silenceMs) this',
+    'if (nowMs < 0) this',
+  ),
+  inSource(
+    'a document that is closed is not left',
+    ['presence'],
+    'P3 presence converges',
+    'client/src/presence.ts',
+    "doc.on('destroy', () => this.#leave(document))",
+    '',
+  ),
+  inSource(
+    'the relay lets everybody say who they are in a document',
+    ['presence'],
+    'P3 presence converges',
+    'relay/src/awareness-rooms.ts',
+    'return [{ ...entry, state: JSON.stringify(isNamed ? { ...rest, $user: principal } : rest) }]',
+    'return [entry]',
+  ),
+  inSource(
+    'what somebody shows of themselves is kept in the document',
+    ['presence'],
+    'P5 presence is stored nowhere',
+    'client/src/awareness.ts',
+    "    this.#tell([this.#put(entry)], 'local')\n    this.#options.say([entry])\n",
+    "    this.#tell([this.#put(entry)], 'local')\n    this.#options.say([entry])\n    this.doc.getMap('presence').set('last', json)\n",
+  ),
+  inSource(
+    'the row of a document says who is there',
+    ['presence'],
+    'P5 presence is stored nowhere',
+    'client/src/awareness.ts',
+    'this.#options.say([entry])\n  }\n\n  setLocalStateField',
+    "this.#options.say([entry])\n    this.doc.getText('notes').setAttribute('presence', json)\n  }\n\n  setLocalStateField",
   ),
 ]
