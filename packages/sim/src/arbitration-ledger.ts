@@ -52,6 +52,7 @@ const hookMs = 10_000
 
 export class ArbitrationLedger {
   readonly #fieldsOf: (document: string) => ValuesByField
+  readonly #isGone: (document: string) => boolean
   /** What the authors of intents were shown; client ids are used once. */
   readonly #shown = new Map<string, string>()
   readonly #fields = new Map<string, Field>()
@@ -62,8 +63,10 @@ export class ArbitrationLedger {
   #isRestored = false
   decidedBy: DecidedBy = 'relay'
 
-  constructor(fieldsOf: (document: string) => ValuesByField) {
+  /** @param isGone whether nobody has to be answered in a document any more. */
+  constructor(fieldsOf: (document: string) => ValuesByField, isGone: (document: string) => boolean) {
     this.#fieldsOf = fieldsOf
+    this.#isGone = isGone
   }
 
   proposed({ write, field, shown }: Proposed): void {
@@ -122,9 +125,8 @@ export class ArbitrationLedger {
 
   /** Whether an intent in the log waits for its answer. */
   get isOpen(): boolean {
-    return [...this.#fields.values()].some(({ intents }) =>
-      [...intents.values()].some(({ answer, isReplaced }) => answer === null && !isReplaced),
-    )
+    const held = [...this.#fields].filter(([place]) => !this.#isGone(place.slice(0, place.indexOf(' '))))
+    return held.some(([, { intents }]) => [...intents.values()].some(({ answer, isReplaced }) => answer === null && !isReplaced))
   }
 
   /** The refusals that are to be shown; null where that is not known. */

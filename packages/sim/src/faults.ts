@@ -5,7 +5,7 @@ import type { Json } from '@tidemark/store'
 import { everybody } from './coverage.ts'
 import type { Device } from './device.ts'
 import type { Dice } from './dice.ts'
-import { hookFaultVerbs } from './hook-faults.ts'
+import { mixedInFaults } from './mixed-in-faults.ts'
 import type { Line } from './network.ts'
 import { plainName } from './plain-client.ts'
 import type { FaultName } from './profile.ts'
@@ -302,7 +302,7 @@ const relayFaults: readonly Fault[] = [
 /** Faults of a line, which may as well be the plain page's. */
 const ofLines: ReadonlySet<string> = new Set(['offline', 'partition', 'cut', 'half-open'])
 
-export const faults: readonly Fault[] = [...deviceFaults, ...relayFaults, ...hookFaultVerbs].map((fault) => ({
+export const faults: readonly Fault[] = [...deviceFaults, ...relayFaults, ...mixedInFaults].map((fault) => ({
   ...fault,
   isOfLine: ofLines.has(fault.name),
 }))

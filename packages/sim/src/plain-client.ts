@@ -19,6 +19,8 @@ import type { VirtualTime } from './virtual-time.ts'
 export const plainName = 'plain'
 
 const messageSync = 0
+/** How the relay closes a document that was erased for good. */
+const goneCode = 4_410
 const [firstRetryMs, lastRetryMs, silenceMs, checkMs] = [100, 2_500, 30_000, 3_000]
 
 export interface PlainOptions {
@@ -34,6 +36,8 @@ interface Page {
   failures: number
   heardAtMs: number
   isSynced: boolean
+  /** The relay has said that the document is gone for good, after which a stock client does not dial again. */
+  isGone: boolean
 }
 
 export class PlainClient {
@@ -52,11 +56,11 @@ export class PlainClient {
 
   /** Whether every document has a line on which it has exchanged everything. */
   get isSettled(): boolean {
-    return [...this.#pages.values()].every(({ socket, isSynced }) => socket !== null && isSynced)
+    return [...this.#pages.values()].every(({ socket, isSynced, isGone }) => isGone || (socket !== null && isSynced))
   }
 
   get connections(): number {
-    return this.#pages.size
+    return [...this.#pages.values()].filter(({ isGone }) => !isGone).length
   }
 
   /** The document, opened when it is not. */
@@ -65,7 +69,7 @@ export class PlainClient {
     if (open !== undefined) return open.doc
     const doc = new Y.Doc({ guid: document, gc: true })
     doc.clientID = this.#options.clientId(document)
-    const page: Page = { doc, socket: null, failures: 0, heardAtMs: 0, isSynced: false }
+    const page: Page = { doc, socket: null, failures: 0, heardAtMs: 0, isSynced: false, isGone: false }
     this.#pages.set(document, page)
     doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin !== page) send(page, (encoder) => writeUpdate(encoder, update))
@@ -77,11 +81,13 @@ export class PlainClient {
 
   #dial(document: string, page: Page): void {
     let isOver = false
-    const over = (): void => {
+    const over = (code: number): void => {
       if (isOver) return
       isOver = true
       page.socket = null
       page.isSynced = false
+      page.isGone = code === goneCode
+      if (page.isGone) return
       this.#life.schedule(Math.min(firstRetryMs * 2 ** page.failures++, lastRetryMs), () => this.#dial(document, page))
     }
     const socket: Socket = this.#options.network.connectFor(plainName, this.#life)(`ws://relay.sim/sim/${document}`, {

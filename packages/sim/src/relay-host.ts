@@ -10,6 +10,7 @@ import {
   createMemoryDisk,
   createMemoryLog,
   createRelay,
+  createTombstones,
   type Log,
   type LogEntry,
   type MemoryDisk,
@@ -91,6 +92,8 @@ export class RelayHost {
   readonly #signedOut = new Set<string>()
   #disk: MemoryDisk = createMemoryDisk()
   #backup: MemoryDisk | null = null
+  /** Kept apart from the disk and its backups. */
+  readonly #tombstones = createTombstones()
   #contents = new Contents()
   /** Everything that ever was durable, also what a restore lost. */
   readonly ever = new Contents()
@@ -248,7 +251,7 @@ export class RelayHost {
   eachUpdate(add: (name: string, update: Uint8Array) => void): void {
     const space = this.#disk.spaces.get(spaceName)
     for (const { name, snapshot } of space?.documents.values() ?? []) if (snapshot !== null) add(name, snapshot.update)
-    for (const { document, update } of space?.rows ?? []) add(document, update)
+    for (const { document, update, kind } of space?.rows ?? []) if (kind !== 'purge') add(document, update)
   }
 
   #openLog(life: Life): Log {
@@ -258,10 +261,12 @@ export class RelayHost {
     const log = createMemoryLog({
       random: seededDice(seed, `log of ${life.name}`),
       disk,
+      tombstones: this.#tombstones,
       beforeCommit: () => this.#beforeCommit(life),
       afterCommit: (batch) => {
         for (const { document, update, principal, kind } of batch) {
           trace.bytes(time.nowMs, `log ${document}`, update)
+          if (kind === 'purge') continue
           const decoded = Y.decodeUpdate(update)
           const ranges = rangesIn(decoded)
           contents.addRanges(document, ranges)

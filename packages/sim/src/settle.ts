@@ -52,16 +52,21 @@ async function answered(world: World): Promise<boolean> {
 /** Refusals whose reason is gone once the world has healed. */
 const isOver: ReadonlySet<string> = new Set(['relay/forbidden', 'relay/signed-out', 'relay/refused'])
 
+/** A status tells of the refusal that came last; behind one for good there may be others, which the list of what is pending shows. */
+const isToTryAgain = (world: World, { disk }: Device): boolean =>
+  world.purges.documents.length > 0 && [...disk.tables.records.values()].some(({ problem }) => isOver.has(problem ?? ''))
+
 /** What a person would do too: load a page that did not open, unpause what is paused, try again what was refused. */
 function nudge(world: World): void {
   if (!world.relay.isUp) world.relay.start()
+  world.purges.again()
   for (const device of world.devices) {
     if (device.tabs.length === 0) device.openTab(1)
     for (const { space, isClosing } of device.tabs) {
       const status = space?.status.get()
       if (isClosing || status === undefined) continue
       if (status.phase === 'paused') space?.sync.resume()
-      if (!isOver.has(status.problem?.code ?? '')) continue
+      if (!isOver.has(status.problem?.code ?? '') && !isToTryAgain(world, device)) continue
       world.retried(device)
       space?.sync.retryNow()
     }
@@ -72,22 +77,33 @@ function nudge(world: World): void {
 function unrestOf(world: World): string {
   const { relay, devices, plain } = world
   if (!relay.isUp) return 'the relay is down'
-  const unrest = devices.flatMap((device) => (device.tabs.length === 0 ? [`${device.name} has no tab`] : device.tabs.map(unrestOfTab)))
+  const unrest = devices.flatMap((device) =>
+    device.tabs.length === 0 ? [`${device.name} has no tab`] : device.tabs.map((tab) => unrestOfTab(world, tab)),
+  )
   const sessions = relay.relay?.figures.sessions
   const expected = devices.length + plain.connections
   if (sessions !== expected) unrest.push(`the relay has ${sessions} sessions where ${expected} are due`)
+  if (world.purges.isOpen) unrest.push('a purge is not done')
   if (!plain.isSettled) unrest.push('the stock client has no line')
   return unrest.filter((one) => one !== '').join('; ')
 }
 
-function unrestOfTab(tab: Tab): string {
+function unrestOfTab(world: World, tab: Tab): string {
   const status = tab.space?.status.get()
   if (status === undefined || tab.isClosing) return `${tab.name} is ${tab.isClosing ? 'closing' : 'opening'}`
-  const problem = status.problem ?? status.storage.problem
-  if (status.phase === 'live' && status.pending.documents === 0 && !status.saving && problem === null) return ''
+  const isKept = status.problem?.code === 'relay/purged' && world.purges.documents.length > 0
+  const problem = isKept ? status.storage.problem : (status.problem ?? status.storage.problem)
+  if (status.phase === 'live' && status.pending.documents === keptOf(world, tab) && !status.saving && problem === null) return ''
   const { phase, pending, saving, role } = status
   return `${tab.name} (${role}) is ${phase}, ${pending.documents} pending${saving ? ', saving' : ''}${problem === null ? '' : `, ${problem.message}`}${marksOf(tab)}`
 }
+
+/** Documents that were purged while this device had something unsent of them: it is kept, refused. */
+const keptOf = (world: World, { device }: Tab): number =>
+  world.purges.documents.filter((document) => {
+    const record = device.disk.tables.records.get(document)
+    return record?.problem === 'relay/purged' && record.pendingSinceMs !== null
+  }).length
 
 /** The marks that keep documents pending, for the reader of a failure. */
 const marksOf = ({ device }: Tab): string =>
@@ -176,7 +192,8 @@ async function lookAt(world: World, tab: Tab, document: string, views: TabView[]
 async function lookAtRows(world: World, tab: Tab, definition: EntityDefinition, views: RowView[]): Promise<void> {
   const query = tab.space?.query(definition, { includeDeleted: true })
   await runUntilDone(world, query?.loaded)
-  for (const row of query?.rows ?? []) views.push({ tab, document: `${row.type}/${row.id}`, value: spell(row.value) })
+  const rows = (query?.rows ?? []).filter((row) => !world.purges.has(`${row.type}/${row.id}`))
+  for (const row of rows) views.push({ tab, document: `${row.type}/${row.id}`, value: spell(row.value) })
   query?.close()
 }
 

@@ -25,6 +25,7 @@ import { type Line, Network } from './network.ts'
 import { PlainClient, plainName } from './plain-client.ts'
 import { PresenceLedger } from './presence.ts'
 import type { FaultName, Profile } from './profile.ts'
+import { Purges } from './purges.ts'
 import type { HookEvent, HooksUnderTest } from './relay-hooks.ts'
 import { type Logged, RelayHost } from './relay-host.ts'
 import type { SimulatedHooks } from './simulated-hooks.ts'
@@ -92,6 +93,7 @@ export class World {
   readonly collections: CollectionLedger
   readonly chosen: ChosenDocuments
   readonly arbitration: ArbitrationLedger
+  readonly purges: Purges
   /** Null where the app has hooks of its own, or none. */
   readonly hooks: SimulatedHooks | null
   readonly presence = new PresenceLedger(({ device }) => this.#bit('presence', device.name))
@@ -121,8 +123,12 @@ export class World {
     })
     this.critical = new CriticalLedger(this.ledger, (document, field) => this.entityOf(document).critical.has(field))
     this.collections = new CollectionLedger(this.ledger)
-    this.arbitration = new ArbitrationLedger((document) => this.entityOf(document).arbitrated)
+    this.arbitration = new ArbitrationLedger(
+      (document) => this.entityOf(document).arbitrated,
+      (document) => this.purges.has(document),
+    )
     this.hooks = simulatedHooks(this)
+    this.purges = new Purges(this)
     this.relay = this.#makeRelay()
     const names = Array.from({ length: options.replicas }, (_, i) => String.fromCharCode(97 + i))
     this.chosen = new ChosenDocuments({ seed, devices: names, documents: this.documents, isOn: profile.faults.has('chosen') })

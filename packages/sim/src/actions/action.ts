@@ -71,6 +71,7 @@ const refusals: ReadonlySet<string> = new Set([
   'schema/deleted',
   'schema/not-yours',
   'schema/too-large',
+  'relay/purged',
 ])
 
 /** Runs what a person does at one moment. */

@@ -11,6 +11,7 @@ import { hookOracles } from './hooks.ts'
 import type { Oracle } from './oracle.ts'
 import { plainOracles } from './plain.ts'
 import { presenceOracles } from './presence.ts'
+import { purgeOracles } from './purges.ts'
 import { refusalOracles } from './refusals.ts'
 
 export const oracles: readonly Oracle[] = [
@@ -22,6 +23,7 @@ export const oracles: readonly Oracle[] = [
   ...collectionOracles,
   ...refusalOracles,
   ...hookOracles,
+  ...purgeOracles,
   ...plainOracles,
   ...chosenOracles,
   ...presenceOracles,

@@ -48,7 +48,8 @@ const logIsReadable: Oracle = {
 }
 
 function compare(world: World, where: string, before: Contents, after: Contents, fail: (detail: string) => void): void {
-  const lost = world.ledger.writes.find(({ document, ranges }) => before.contains(document, ranges) && !after.contains(document, ranges))
+  const isLost = ({ document, ranges }: WriteRecord): boolean => before.contains(document, ranges) && !after.contains(document, ranges)
+  const lost = world.ledger.writes.find((write) => !world.purges.has(write.document) && isLost(write))
   if (lost !== undefined) fail(`${describeWrite(lost)} was in ${where} and cannot be read there`)
 }
 
@@ -80,7 +81,7 @@ const nothingLost: Oracle = {
   name: 'P2 nothing is lost',
   atEnd: (world, { log }, fail) => {
     for (const write of world.ledger.writes) {
-      if (!write.isExcused && !log.contains(write.document, write.ranges)) {
+      if (!write.isExcused && !world.purges.has(write.document) && !log.contains(write.document, write.ranges)) {
         return fail(
           `${describeWrite(write)}, ${write.isConfirmed ? 'confirmed' : write.isSaved ? 'saved' : 'not saved'}, is not in the log`,
         )

@@ -8,8 +8,10 @@ const spell = (state: unknown): string => JSON.stringify(state)
 
 const presenceConverges: Oracle = {
   name: 'P3 presence converges',
-  atEnd: (_world, { presence }, fail) => {
+  atEnd: (world, { presence }, fail) => {
     for (const view of presence) {
+      // An erased document is closed.
+      if (world.purges.has(view.document)) continue
       const wrong = wrongIn(
         view,
         presence.filter(({ tab, document }) => document === view.document && tab !== view.tab),

@@ -12,6 +12,7 @@ const refusedStays: Oracle = {
     world.listen((event) => {
       if (event.type !== 'refused') return
       const { write, code } = event
+      if (world.purges.has(write.document)) return
       const { tab, document, ranges } = write
       const { space, device } = tab
       if (write.isSaved && !device.disk.contents.contains(document, ranges))

@@ -1,4 +1,4 @@
-/** Bugs in how the relay answers what is proposed, and in how it asks an app's hooks. Imports nothing of Tidemark: see `hunt-worker.ts`. */
+/** Bugs in how the relay answers what is proposed, asks an app's hooks, and erases. Imports nothing of Tidemark: see `hunt-worker.ts`. */
 import type { PlantedBug } from './planted.ts'
 
 /** Caught within the first seeds, so that they are hunted on each change; `npm run planted` hunts the others too. */
@@ -8,6 +8,7 @@ const quick: ReadonlySet<string> = new Set([
   'a value holds as soon as it is proposed',
   'a gate refuses without its reason',
   'who is turned away comes in',
+  'a device that was away does not hear of a purge',
 ])
 
 const inSource = (name: string, faults: PlantedBug['faults'], oracle: string, file: string, find: string, replace: string): PlantedBug => ({
@@ -146,5 +147,37 @@ export const hookBugs: readonly PlantedBug[] = [
     'relay/src/commit-queue.ts',
     'this.#options.onFailed(spaces, error)',
     'this.#options.onFailed(spaces, error)\n    this.#options.onCommitted(batch.map((commit) => ({ commit, place: { seq: 1, number: 1 } })))',
+  ),
+  inSource(
+    'a restored backup brings back what was purged',
+    ['purge', 'restore'],
+    'P7 what was purged is gone',
+    'relay/src/memory-log.ts',
+    'if (space.documents.get(document)?.isPurged !== true) purge(space, document)',
+    'void document',
+  ),
+  inSource(
+    'a device that was away does not hear of a purge',
+    ['purge', 'offline'],
+    'P7 what was purged is gone',
+    'client/src/sync/receiver.ts',
+    "new Set(['changes', 'stale', 'purged', 'access'])",
+    "new Set(['changes', 'stale', 'access'])",
+  ),
+  inSource(
+    'a purge leaves the content on the devices',
+    ['purge'],
+    'P7 what was purged is gone',
+    'client/src/sync/erase.ts',
+    'const replaces = updates.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.length }))',
+    'const replaces = updates.slice(1).map(({ writer, n, bytes }) => ({ writer, n, size: bytes.length }))',
+  ),
+  inSource(
+    'a purge takes what was never sent',
+    ['purge', 'offline'],
+    'P7 what a purge found unsent is kept',
+    'client/src/sync/erase.ts',
+    'if (record.pendingSinceMs !== null) {',
+    'await store.commit({ acknowledged: Object.entries(record.pending).map(([writer, { to }]) => ({ name, seq: 0, writer, upTo: to })) })\n  if (updates.length === 0) {',
   ),
 ]

@@ -1,5 +1,6 @@
-/** What an app's gates keep out for a while: writes to a document, and people. Nothing happens where an app has hooks of its own. */
+/** What is drawn apart from other faults: an app's gates that keep out writes or people for a while, and an operator who erases. */
 import type { Json } from '@tidemark/store'
+import { everybody } from './coverage.ts'
 import type { Device } from './device.ts'
 import type { Dice } from './dice.ts'
 import type { Fault, FaultTarget } from './faults.ts'
@@ -53,4 +54,19 @@ const turnedAway: Fault = {
   },
 }
 
-export const hookFaultVerbs: readonly Fault[] = [closed, turnedAway]
+/** Erases a document for good; the first one stays, so that something is left to look at. */
+const purge: Fault = {
+  name: 'purge',
+  verb: 'purge',
+  target: 'relay',
+  lasts: false,
+  isMixedIn: true,
+  draw: (world, dice) => [dice.pick(world.documents.length > 1 ? world.documents.slice(1) : world.documents)],
+  run: (world, _target, [document]) => {
+    if (!world.relay.isUp || world.purges.has(document as string)) return
+    world.coverage.bit('purge', everybody, world.time.nowMs)
+    world.purges.purge(document as string)
+  },
+}
+
+export const mixedInFaults: readonly Fault[] = [closed, turnedAway, purge]
