@@ -15,9 +15,17 @@ export interface RelayProcess {
   end(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** Resolves when the relay has said where it listens. */
-export async function startRelay(args: readonly string[], program: string = main): Promise<RelayProcess> {
-  const child = run(args, program)
+/**
+ * Resolves when the relay has said where it listens.
+ *
+ * @param environment on top of this process's own.
+ */
+export async function startRelay(
+  args: readonly string[],
+  program: string = main,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RelayProcess> {
+  const child = run(args, program, environment)
   const exited = once(child, 'exit')
   let logged = ''
   child.stderr?.on('data', (bytes) => {
@@ -60,5 +68,5 @@ export async function runRelay(args: readonly string[]): Promise<Ended> {
   return { code: code as number, stdout, stderr }
 }
 
-const run = (args: readonly string[], program: string = main): ChildProcess =>
-  spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+const run = (args: readonly string[], program: string = main, environment: Readonly<Record<string, string>> = {}): ChildProcess =>
+  spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } })

@@ -109,7 +109,10 @@ export interface LoadedDocument {
   readonly update: Uint8Array
 }
 
-/** What failures look like: every method rejects with `relay/log-failed`, and those that write with `relay/disk-full`. */
+/**
+ * What failures look like: every method rejects with `relay/log-failed`, those that write with `relay/disk-full`, and where reading
+ * has a limit on time, with `relay/too-large` for one document and `relay/busy` for anything else.
+ */
 export interface Log {
   /** The space's history; the first call for a space in this opening of the log begins an incarnation. */
   open(space: string): Promise<SpaceHistory>
@@ -143,6 +146,8 @@ export interface Log {
    * Updates appended meanwhile survive. Deleted content is gone afterwards.
    */
   compact(space: string, document: string): Promise<void>
+  /** Reads and compactions that took too long and were ended; nothing where that cannot be. */
+  readonly endedJobs?: number
   /** Finishes what was begun, then refuses everything; idempotent. */
   close(): Promise<void>
 }
@@ -162,6 +167,9 @@ export function logWith(log: Log, replaced: Partial<Log>): Log {
     saveReaderCursor: (reader, space, cursor) => log.saveReaderCursor(reader, space, cursor),
     awaiting: (space, limit) => log.awaiting(space, limit),
     compact: (space, document) => log.compact(space, document),
+    get endedJobs() {
+      return log.endedJobs ?? 0
+    },
     close: () => log.close(),
     ...replaced,
   }

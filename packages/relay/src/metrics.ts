@@ -127,6 +127,7 @@ export function createMetrics(): RelayMetrics {
         ['queued_updates', 'Updates that wait for their commit', 'queuedUpdates'],
         ['feed_lag', 'Places that the reader furthest behind is behind the head of its space', 'feedLag'],
         ['slow_readers', 'Readers further behind than a page', 'slowReaders'],
+        ['ended_jobs', 'Jobs in threads that took too long and were ended, since the start', 'endedJobs'],
         ['disk_full', '1 while changes are refused because the disk is full', 'diskFull'],
       ]
       for (const [name, help, figure] of gauges) {

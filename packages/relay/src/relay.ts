@@ -70,6 +70,8 @@ export interface RelayFigures {
   readonly feedLag: number
   /** Readers further behind than one page. */
   readonly slowReaders: number
+  /** Jobs in threads that took too long and were ended: large updates, reads of the log, compactions. */
+  readonly endedJobs: number
   /** 1 while changes are refused because the disk is full. */
   readonly diskFull: number
 }
@@ -164,6 +166,7 @@ class LocalRelay implements Relay {
       ...this.#figures(),
       feedLag,
       slowReaders: lags.filter((lag) => lag > maxPageItems).length,
+      endedJobs: (this.#context.work.ended ?? 0) + (this.#context.log.endedJobs ?? 0),
       diskFull: Number(this.#isDiskFull),
     }
   }

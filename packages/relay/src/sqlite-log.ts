@@ -1,8 +1,8 @@
 /**
  * The log in an SQLite database: the relay's default, embedded storage.
  *
- * Why two workers: the writing one does nothing but commit, so that an fsync never waits for a large read,
- * a merge or a compaction; those are the reading one's. The event loop touches no file.
+ * Why several workers: the writing one does nothing but commit, so that an fsync never waits for a large read,
+ * a merge or a compaction; those have threads of their own, with a limit on time. The event loop touches no file.
  *
  * Invariants
  * 1. Compaction is computed beside the writing and written in one transaction; it never delays an append by
@@ -10,12 +10,13 @@
  * 2. A worker that dies fails everything asked of it, now and later.
  */
 import { join } from 'node:path'
-import { type Random, randomId, TidemarkError } from '@tidemark/base'
+import { type Clock, type Random, randomId, systemClock, TidemarkError } from '@tidemark/base'
 import type { ChangedDocumentsPage, ChangesPage, LoadedDocument, Log, LogEntry, Place, ReadLimits, SpaceHistory } from './log.ts'
 import { type RelayLogger, silentLogger } from './logger.ts'
 import type { Maintenance } from './maintenance.ts'
-import type { ReadMethods, WriteMethods } from './sqlite-calls.ts'
+import type { WriteMethods } from './sqlite-calls.ts'
 import { Keepers } from './sqlite-keepers.ts'
+import { ReadingThread, startReading } from './sqlite-readers.ts'
 import { tombstonesFile } from './tombstones.ts'
 import { startWorker, type WorkerClient } from './worker-client.ts'
 
@@ -23,6 +24,11 @@ export interface SqliteLogOptions {
   /** Made when it does not exist; one relay at a time may use it. */
   readonly directory: string
   readonly random: Random
+  /** What limits are measured by; the system's unless said otherwise. */
+  readonly clock?: Clock
+  /** The longest that one read may take, and one compaction. */
+  readonly readLimitMs?: number
+  readonly compactLimitMs?: number
   /**
    * The file that keeps the names of what was purged, so that no restore of an older copy brings it back; best on another
    * volume than the directory. `purged.jsonl` in the directory unless said otherwise.
@@ -35,6 +41,11 @@ export interface SqliteLogOptions {
   /** Told once when a worker has died by itself: the log takes nothing any more, and only a new opening helps. */
   readonly onDeath?: (error: TidemarkError) => void
 }
+
+export const sqliteLogLimits = {
+  readLimitMs: 30_000,
+  compactLimitMs: 60_000,
+} as const
 
 /** A log in a data directory, and what an operator asks of it. */
 export interface SqliteLog extends Log {
@@ -55,8 +66,13 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLo
   const writer = await startWorker<WriteMethods>({ ...start, role: 'write' }, onDeath)
   try {
     for (const space of await writer.call('withTombstones')) await writer.call('entomb', space, randomId(options.random))
-    const reader = await startWorker<ReadMethods>({ ...start, role: 'read' }, onDeath)
-    return new TwoWorkerLog(writer, reader, new Keepers(start), options)
+    const { logger = silentLogger, clock = systemClock, readLimitMs = sqliteLogLimits.readLimitMs } = options
+    const onOverdue = (error: TidemarkError): void => logger.warn({ err: error }, 'a job in the log was ended')
+    const reading = { start, clock, onOverdue, onDeath }
+    const reader = await startReading({ ...reading, limitMs: readLimitMs })
+    const { compactLimitMs = sqliteLogLimits.compactLimitMs } = options
+    const compactor = (): ReadingThread => new ReadingThread({ ...reading, limitMs: compactLimitMs })
+    return new WorkerLog(writer, reader, compactor, new Keepers(start), options)
   } catch (error) {
     await writer.close()
     throw error
@@ -75,10 +91,12 @@ const longBytes = 64 << 10
 
 const isFull = (error: unknown): boolean => error instanceof TidemarkError && error.code === 'relay/disk-full'
 
-class TwoWorkerLog implements SqliteLog {
+class WorkerLog implements SqliteLog {
   readonly maintenance: Keepers
   readonly #writer: WorkerClient<WriteMethods>
-  readonly #reader: WorkerClient<ReadMethods>
+  readonly #reader: ReadingThread
+  readonly #startCompactor: () => ReadingThread
+  #compactor: ReadingThread | null = null
   readonly #options: SqliteLogOptions
   readonly #logger: RelayLogger
   /** Documents to compact, and those that cannot be, by space and name. */
@@ -87,12 +105,23 @@ class TwoWorkerLog implements SqliteLog {
   #compacting: Promise<void> | null = null
   #closing: Promise<void> | null = null
 
-  constructor(writer: WorkerClient<WriteMethods>, reader: WorkerClient<ReadMethods>, maintenance: Keepers, options: SqliteLogOptions) {
+  constructor(
+    writer: WorkerClient<WriteMethods>,
+    reader: ReadingThread,
+    startCompactor: () => ReadingThread,
+    maintenance: Keepers,
+    options: SqliteLogOptions,
+  ) {
     this.maintenance = maintenance
     this.#writer = writer
     this.#reader = reader
+    this.#startCompactor = startCompactor
     this.#options = options
     this.#logger = options.logger ?? silentLogger
+  }
+
+  get endedJobs(): number {
+    return this.#reader.ended + (this.#compactor?.ended ?? 0)
   }
 
   async open(space: string): Promise<SpaceHistory> {
@@ -147,7 +176,8 @@ class TwoWorkerLog implements SqliteLog {
   }
 
   async compact(space: string, document: string): Promise<void> {
-    const replacement = await this.#reader.call('compacted', space, document)
+    this.#compactor ??= this.#startCompactor()
+    const replacement = await this.#compactor.call('compacted', space, document)
     if (replacement !== null) await this.#writer.call('replace', replacement)
   }
 
@@ -161,7 +191,7 @@ class TwoWorkerLog implements SqliteLog {
     await this.#compacting
     await this.maintenance.close()
     // The writer last: the connection that is left then folds the write-ahead log into the database.
-    await this.#reader.close()
+    await Promise.all([this.#reader.close(), this.#compactor?.close()])
     await this.#writer.close()
   }
 

@@ -6,7 +6,9 @@ import { systemRandom } from '@tidemark/base'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openSqliteLog } from '../src/index.ts'
 import { openDatabase } from '../src/sqlite-database.ts'
+import { sqliteLogLimits } from '../src/sqlite-log.ts'
 import { entry, faulty, letters, loadOf, logContract, purgeOf } from './log.contract.ts'
+import { ManualClock } from './manual-clock.ts'
 import { textUpdate } from './wire-client.ts'
 
 const directories: string[] = []
@@ -93,6 +95,37 @@ describe('the log in SQLite', () => {
     expect(await again.changes('s', 0, { maxItems: 1, maxBytes: 1 })).toBe('compacted')
     expect(letters([(await loadOf(again, 's', 'a'))?.update as Uint8Array])).toBe('x'.repeat(600))
     await again.close()
+  })
+
+  test('[P8] a read that takes too long is ended and fails alone; what waits behind it is answered, and compaction does not hold it up', async () => {
+    const clock = new ManualClock()
+    const told: unknown[] = []
+    const logger = { info: () => undefined, error: () => undefined, warn: (fields: object) => void told.push(fields) }
+    const log = await openSqliteLog({ directory: newDirectory(), random: systemRandom, clock, logger, compacts: false })
+    await log.open('s')
+    for (let i = 0; i < 5; i++) {
+      await log.append(Array.from({ length: 400 }, (_, j) => entry('big', 1 + i * 400 + j, { update: textUpdate('x', 1 + i * 400 + j) })))
+    }
+    await log.append([entry('small', 9_000)])
+    // Both threads are there.
+    await Promise.all([log.compact('s', 'small'), log.load('s', 'small')])
+    const ended = [log.load('s', 'big'), log.compact('s', 'big')].map((job) =>
+      expect(job).rejects.toMatchObject({ code: 'relay/too-large' }),
+    )
+    const small = log.load('s', 'small')
+    const claims = log.claims('s', [1])
+    // No answer can come meanwhile.
+    while (clock.waiting < 2) await Promise.resolve()
+    clock.pass(sqliteLogLimits.compactLimitMs)
+    await Promise.all(ended)
+    expect([await small, await claims]).toMatchObject([{ seq: 2_001 }, new Map()])
+    expect([log.endedJobs, told.length]).toEqual([2, 2])
+    // Nothing was lost, and all of it works again.
+    expect(letters([(await loadOf(log, 's', 'big'))?.update as Uint8Array])).toHaveLength(2_000)
+    await log.compact('s', 'big')
+    expect(await log.changes('s', 0, { maxItems: 1, maxBytes: 1 })).toBe('compacted')
+    await log.close()
+    await expect(log.load('s', 'big')).rejects.toMatchObject({ code: 'relay/log-failed' })
   })
 
   test('what is purged is in no file of the directory any more, compacted away or not', async () => {

@@ -48,10 +48,15 @@ class WorkPool implements Work {
   readonly #lanes = new Map<string, Waiting[]>()
   readonly #threads = new Set<Thread>()
   #lastId = 0
+  #ended = 0
   #isClosed = false
 
   constructor(options: WorkPoolOptions) {
     this.#options = { limitMs: workPoolLimits.limitMs, maxThreads: workPoolLimits.maxThreads, ...options }
+  }
+
+  get ended(): number {
+    return this.#ended
   }
 
   run<K extends JobKind>(kind: K, input: Jobs[K]['input'], lane: string): Promise<Jobs[K]['output']> {
@@ -101,7 +106,10 @@ class WorkPool implements Work {
 
   #start(thread: Thread, waiting: Waiting): void {
     const { clock, limitMs } = this.#options
-    const cancel = clock.schedule(limitMs, () => void this.#end(thread, tooLarge(`it takes longer than ${limitMs} ms to read`)))
+    const cancel = clock.schedule(limitMs, () => {
+      this.#ended++
+      void this.#end(thread, tooLarge(`it takes longer than ${limitMs} ms to read`))
+    })
     thread.job = { waiting, cancel }
     thread.worker.postMessage(waiting.task, buffersOf(waiting.task.input))
   }

@@ -43,6 +43,8 @@ interface Job<I, O> {
 export type JobKind = keyof Jobs
 
 export interface Work {
+  /** Jobs that took too long and were ended; nothing where that cannot be. */
+  readonly ended?: number
   /**
    * Runs one job.
    *
