@@ -11,6 +11,7 @@ import * as Y from 'yjs'
 import { dial } from '../../../../packages/relay/test/network.ts'
 import { createReplicaState, type ReplicaState } from '../../../../packages/relay/test/wire-client.ts'
 import { type RelayProcess, startRelay } from '../relay-process.ts'
+import { Ballast } from './ballast.ts'
 import { seeded, Writer, wordsOf } from './writer.ts'
 
 export interface KillOptions {
@@ -23,6 +24,8 @@ export interface KillOptions {
   readonly pushes: readonly [least: number, most: number]
   /** The log fails by chance too, before and after it has stored something. */
   readonly faults: boolean
+  /** The disk, which is `directory` alone, becomes full in each life, and is so at some kills. */
+  readonly full?: boolean
   readonly tell?: (line: string) => void
 }
 
@@ -38,6 +41,8 @@ export interface KillReport {
   readonly worstStartMs: number
   /** Whether a replica that was there all the time and one that joins in the end are equal. */
   readonly areEqual: boolean
+  /** Kills while the disk was full. */
+  readonly killedFull: number
   /** Places that the last replica was rewound by. */
   readonly rewound: number
 }
@@ -45,7 +50,7 @@ export interface KillReport {
 const faulty = fileURLToPath(new URL('./faulty-relay.ts', import.meta.url))
 
 export async function killRun(options: KillOptions): Promise<KillReport> {
-  const { seed, kills, directory, pushes, faults, tell = () => undefined } = options
+  const { seed, kills, directory, pushes, faults, full = false, tell = () => undefined } = options
   const random = seeded(seed)
   const documents = Array.from({ length: options.documents }, (_, i) => `note/${i}`)
   const crew = Array.from({ length: options.writers }, (_, i) => new Writer(`w${i}-`, documents, random))
@@ -54,6 +59,8 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
     startRelay(['serve', '--port', '0', '--data', directory, '--allow-anonymous'], program)
   let worstOpenMs = 0
   let worstStartMs = 0
+  let killedFull = 0
+  const ballast = new Ballast(directory)
   for (let i = 0; i < kills; i++) {
     const startMs = performance.now()
     const relay = await start(faults ? faulty : undefined)
@@ -62,16 +69,32 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
     const reading = read(relay.url, seen, () => isOver)
     let left = pushes[0] + random(pushes[1] - pushes[0])
     let ended: Promise<unknown> | null = null
-    const onAck = (): void => {
-      if (--left > 0 || ended !== null) return
+    const kill = (): void => {
+      if (ended !== null) return
       isOver = true
+      if (ballast.isThere) killedFull++
       ended = relay.end('SIGKILL')
     }
+    let untilFull = full ? random(left) : Number.POSITIVE_INFINITY
+    // How many refusals the disk stays full for, and whether the relay is killed in the middle of them.
+    let patience = 1 + random(200)
+    const diesFull = full && random(3) === 0
+    const onAck = (): void => {
+      if (--left <= 0) kill()
+      else if (--untilFull === 0) ballast.fill()
+    }
+    const onRefusal = (): void => {
+      if (!ballast.isThere || --patience > 0) return
+      if (diesFull) kill()
+      else ballast.free()
+    }
     const writing = crew.map(async (writer) => {
-      while (!isOver) await writer.write(relay.url, onAck)
+      while (!isOver) await writer.write(relay.url, onAck, onRefusal)
     })
     await Promise.all([...writing, reading])
     await ended
+    // Each opening begins an incarnation, which takes room.
+    ballast.free()
     worstOpenMs = Math.max(worstOpenMs, openMs(directory))
     if ((i + 1) % 10 === 0)
       tell(
@@ -99,6 +122,7 @@ export async function killRun(options: KillOptions): Promise<KillReport> {
     worstOpenMs,
     worstStartMs,
     areEqual,
+    killedFull,
     rewound: shownTo - common,
   }
 }

@@ -34,8 +34,8 @@ export class Writer {
     this.#random = random
   }
 
-  /** Writes until the connection breaks; `onAck` hears of each acknowledged push. */
-  async write(url: string, onAck: () => void): Promise<void> {
+  /** Writes until the connection breaks; `onAck` hears of each acknowledged push, `onRefusal` of each refused one. */
+  async write(url: string, onAck: () => void, onRefusal: () => void = () => undefined): Promise<void> {
     const client = dial(url, { state: this.#state })
     const waiting: Waiting = new Map()
     await client.welcomed().catch(() => undefined)
@@ -50,8 +50,14 @@ export class Writer {
       await client.until(() => client.isAcked(last) || client.refused.size > 0 || client.closedWith !== null)
       this.#answered(client, waiting, onAck)
       // What is refused leaves a gap for what comes behind it, so everything goes again over another connection.
-      if (client.refused.size > 0) client.close()
-      for (const code of client.refused.values()) this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
+      if (client.refused.size > 0) {
+        client.close()
+        await client.until(() => client.closedWith !== null)
+      }
+      for (const code of client.refused.values()) {
+        this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
+        onRefusal()
+      }
     }
   }
 
