@@ -271,6 +271,7 @@ class DocumentAcceptor implements Acceptor {
     const { space } = offer
     if (space.failure !== null) return Promise.resolve({ type: 'failed', error: space.failure })
     if (hot.isPurged) return Promise.resolve(refused('relay/purged', `${offer.document} was purged`))
+    if (hot.isDropped) return givenUp(hot)
     if (judged.type === 'incomplete') return Promise.resolve(incomplete)
     if (judged.type === 'known') return whenDurable(hot, space.head)
     if (judged.type === 'overgrown') return Promise.resolve(this.#tooLarge(offer, hot, judged.detail))
@@ -363,6 +364,12 @@ class DocumentAcceptor implements Acceptor {
       queue.add({ entry, author, committed, failed })
     })
   }
+}
+
+/** What was judged by a state that was given up meanwhile is refused for the time being, by what that state ran into. */
+const givenUp = async (hot: HotDocument): Promise<Outcome> => {
+  const outcome = await whenDurable(hot, 0)
+  return outcome.type === 'committed' ? refused('relay/busy', 'the document is read anew') : outcome
 }
 
 /** `committed` once everything accepted of the document so far is durable. */

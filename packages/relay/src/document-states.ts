@@ -20,6 +20,8 @@ export interface HotDocument {
   readonly state: DocumentState
   /** Whether it was purged, or is being: nothing may come in any more. */
   isPurged: boolean
+  /** Whether it was given up, because what it ran ahead to has failed: nothing may be taken by it any more. */
+  isDropped: boolean
   /** The entries that stand; null where nobody watches over them. */
   readonly guard: GuardIndex | null
   /** Whose the client ids are that pushes have named; null for nobody's yet. */
@@ -120,6 +122,8 @@ class States implements DocumentStates {
   }
 
   drop(space: string, document: string): void {
+    const hot = this.#hot.get(keyOf(space, document))
+    if (hot !== undefined) hot.isDropped = true
     this.#remove(keyOf(space, document))
   }
 
@@ -146,6 +150,7 @@ class States implements DocumentStates {
     const hot: HotDocument = {
       state,
       isPurged: loaded === 'purged',
+      isDropped: false,
       guard,
       owners: new Map(),
       logBytes,

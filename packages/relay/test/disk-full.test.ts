@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { systemClock, systemRandom, TidemarkError } from '@tidemark/base'
 import { expect, test } from 'vitest'
-import { createMemoryLog, createRelay, openSqliteLog, type RelayLogger } from '../src/index.ts'
+import { createMemoryLog, createRelay, type Log, openSqliteLog, type RelayLogger } from '../src/index.ts'
 import { failureOf } from '../src/sqlite-calls.ts'
 import { openDatabase } from '../src/sqlite-database.ts'
 import { SqliteWriter } from '../src/sqlite-writer.ts'
@@ -55,6 +55,55 @@ test('[P6] on a full disk a push is refused for the time being, reading goes on,
   expect(told.lines).toEqual(['the disk is full: changes are refused, reading goes on', 'the disk takes changes again'])
   await relay.close()
 })
+
+test('[P2] what was judged by a state that a full disk took back is not taken, so that nothing is acknowledged that is not there', async () => {
+  const [isAppending, isAsking, room, owners] = Array.from({ length: 4 }, () => Promise.withResolvers<void>())
+  let [isFull, claims] = [true, 0]
+  const memory = createMemoryLog({
+    random: systemRandom,
+    beforeCommit: async () => {
+      if (!isFull) return
+      isAppending?.resolve()
+      await room?.promise
+      isFull = false
+      throw new TidemarkError('relay/disk-full', 'no room')
+    },
+  })
+  const log: Log = Object.assign(Object.create(memory) as Log, {
+    claims: async (space: string, clients: readonly number[]) => {
+      if (++claims === 2) {
+        isAsking?.resolve()
+        await owners?.promise
+      }
+      return memory.claims(space, clients)
+    },
+  })
+  const relay = createRelay({ log: bound(log, memory), clock: systemClock, random: systemRandom })
+  const ada = connect(relay)
+  await ada.welcomed()
+  const first = ada.push('note/1', textUpdate('a', 1))
+  await isAppending?.promise
+  const second = ada.push('note/1', textUpdate('b', 2))
+  await isAsking?.promise
+  room?.resolve()
+  await ada.until(() => ada.refused.get(first) === 'relay/disk-full')
+  owners?.resolve()
+  await ada.until(() => ada.refused.has(second) || ada.isAcked(second))
+  const again = [ada.push('note/1', textUpdate('a', 1)), ada.push('note/1', textUpdate('b', 2))]
+  await ada.until(() => again.every((n) => ada.isAcked(n)))
+  expect(letters([(await loadOf(memory, 'acme', 'note/1'))?.update as Uint8Array])).toMatch(/^(ab|ba)$/)
+  await relay.close()
+})
+
+/** `log` with the other methods of `inner`, which has private fields. */
+const bound = (log: Log, inner: Log): Log =>
+  new Proxy(log, {
+    get: (target, key) => {
+      if (Object.hasOwn(target, key)) return Reflect.get(target, key) as unknown
+      const value = Reflect.get(inner, key) as unknown
+      return typeof value === 'function' ? value.bind(inner) : value
+    },
+  })
 
 test('a database that may not grow says so, stores nothing of the batch, and goes on when it may', () => {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-full-'))
