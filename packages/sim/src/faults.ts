@@ -311,7 +311,7 @@ export const faults: readonly Fault[] = [...deviceFaults, ...relayFaults, ...mix
 export function heal(world: World): void {
   const { relay } = world
   world.endFaults()
-  Object.assign(relay.state, { minDelayMs: 1, maxDelayMs: 5, failure: 0, failNext: 0, tornNext: 0, crashNextMs: null })
+  Object.assign(relay.state, { minDelayMs: 1, maxDelayMs: 5, failure: 0, failNext: 0, isFull: false, tornNext: 0, crashNextMs: null })
   world.hooks?.heal()
   relay.start()
   for (const name of [plainName, ...world.devices.map((device) => device.name)]) {

@@ -69,4 +69,21 @@ const purge: Fault = {
   },
 }
 
-export const mixedInFaults: readonly Fault[] = [closed, turnedAway, purge]
+/** The relay's disk is full for a while. */
+const logFull: Fault = {
+  name: 'log-full',
+  verb: 'log-full',
+  target: 'relay',
+  lasts: true,
+  isMixedIn: true,
+  draw: (_world, dice) => [aWhile(dice)],
+  run: (world, _target, [forMs]) => {
+    const { state } = world.relay
+    state.isFull = true
+    world.later(ms(forMs), () => {
+      state.isFull = false
+    })
+  },
+}
+
+export const mixedInFaults: readonly Fault[] = [closed, turnedAway, purge, logFull]

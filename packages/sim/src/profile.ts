@@ -47,6 +47,7 @@ export const faultNames = [
   'turned-away',
   'presence',
   'purge',
+  'log-full',
 ] as const
 
 export type FaultName = (typeof faultNames)[number]
@@ -69,7 +70,16 @@ export const ambientFaults: ReadonlySet<FaultName> = new Set([
 ])
 
 /** Each has dice of its own, so that seeds draw the rest as they did before there was it. */
-const later: ReadonlySet<FaultName> = new Set(['chosen', 'slow-hook', 'flaky-hook', 'closed', 'turned-away', 'presence', 'purge'])
+const later: ReadonlySet<FaultName> = new Set([
+  'chosen',
+  'slow-hook',
+  'flaky-hook',
+  'closed',
+  'turned-away',
+  'presence',
+  'purge',
+  'log-full',
+])
 
 /** `all`: each seed draws its own set. A list: exactly these, in each seed. `none`: a calm world. */
 export type Faults = 'all' | 'none' | readonly FaultName[]

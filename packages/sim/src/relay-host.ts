@@ -45,6 +45,8 @@ export interface LogState {
   /** Probability that an append fails with nothing stored. */
   failure: number
   failNext: number
+  /** Nothing more fits: appends are refused, and nothing of them is stored. */
+  isFull: boolean
   /** So many appends are stored next and yet reported as failed. */
   tornNext: number
   /** The relay dies behind its next append, before it can answer, and comes back after so long. */
@@ -68,6 +70,8 @@ export interface RelayHostOptions {
   readonly logged: (logged: Logged) => void
   /** Called when the log tells the relay that these are durable. */
   readonly appended: (entries: readonly LogEntry[], seqs: readonly number[]) => void
+  /** Called when an append fails: for want of room, or otherwise. */
+  readonly failed: (how: 'full' | 'otherwise') => void
   /** Called when the disk is an older one from now on. */
   readonly restored: () => void
   /** Called when a fault changes what happens to the relay. */
@@ -124,6 +128,11 @@ export class RelayHost {
   /** What the log holds. */
   get contents(): Contents {
     return this.#contents
+  }
+
+  /** How many incarnations the log has had. */
+  get incarnations(): number {
+    return this.#disk.spaces.get(spaceName)?.incarnations.length ?? 0
   }
 
   get head(): number {
@@ -290,13 +299,20 @@ export class RelayHost {
       life.schedule(this.#delayMs(), complete)
     })
     const { state } = this
+    if (state.isFull) {
+      this.#options.bit('log-full')
+      this.#options.failed('full')
+      throw new TidemarkError('relay/disk-full', 'the simulated disk is full')
+    }
     if (state.failNext > 0) {
       state.failNext--
+      this.#options.failed('otherwise')
       this.#options.bit('log-fails')
       throw new TidemarkError('relay/log-failed', 'the simulated log failed')
     }
     if (!this.#options.dice.chance(state.failure)) return
     this.#options.bit('flaky-log')
+    this.#options.failed('otherwise')
     throw new TidemarkError('relay/log-failed', 'the simulated log failed')
   }
 
@@ -313,6 +329,7 @@ export class RelayHost {
     if (state.tornNext === 0) return
     state.tornNext--
     this.#options.bit('log-torn')
+    this.#options.failed('otherwise')
     throw new TidemarkError('relay/log-failed', 'the simulated log stored a batch and said that it did not')
   }
 

@@ -71,6 +71,7 @@ export type WorldEvent =
   /** A tab shows that it has stopped synchronising, and why. */
   | { readonly type: 'stopped'; readonly tab: Tab; readonly code: string; readonly message: string }
   | { readonly type: 'relay-restored' }
+  | { readonly type: 'log-failed'; readonly how: 'full' | 'otherwise' }
   | { readonly type: 'tab-died'; readonly tab: Tab }
   | { readonly type: 'relay-died' }
   | { readonly type: 'tick' }
@@ -257,13 +258,14 @@ export class World {
         wrapLog: (log, life, disk) => ports.log?.(log, life, disk) ?? log,
         died: () => this.emit({ type: 'relay-died' }),
         logged: (logged) => this.emit({ type: 'logged', ...logged }),
+        failed: (how) => this.emit({ type: 'log-failed', how }),
         restored: () => this.emit({ type: 'relay-restored' }),
         guardFile: guardFile(entities.map(({ definition }) => definition)),
         hooks: (life) => hooksOf(this, life),
         appended: (entries, seqs) => this.emit({ type: 'appended', entries, seqs }),
         bit: (fault) => this.#bit(fault, everybody),
       },
-      { minDelayMs, maxDelayMs, failure: profile.logFailure, failNext: 0, tornNext: 0, crashNextMs: null },
+      { minDelayMs, maxDelayMs, failure: profile.logFailure, failNext: 0, isFull: false, tornNext: 0, crashNextMs: null },
     )
   }
 

@@ -7,6 +7,7 @@ import { convergenceOracles } from './convergence.ts'
 import { criticalOracles } from './critical.ts'
 import { durabilityOracles } from './durability.ts'
 import { fieldOracles } from './fields.ts'
+import { fullDiskOracles } from './full-disk.ts'
 import { hookOracles } from './hooks.ts'
 import type { Oracle } from './oracle.ts'
 import { plainOracles } from './plain.ts'
@@ -24,6 +25,7 @@ export const oracles: readonly Oracle[] = [
   ...refusalOracles,
   ...hookOracles,
   ...purgeOracles,
+  ...fullDiskOracles,
   ...plainOracles,
   ...chosenOracles,
   ...presenceOracles,

@@ -1,4 +1,4 @@
-/** Bugs in how the relay answers what is proposed, asks an app's hooks, and erases. Imports nothing of Tidemark: see `hunt-worker.ts`. */
+/** Bugs in how the relay answers what is proposed, asks an app's hooks, erases, and bears a full disk. Imports nothing of Tidemark: see `hunt-worker.ts`. */
 import type { PlantedBug } from './planted.ts'
 
 /** Caught within the first seeds, so that they are hunted on each change; `npm run planted` hunts the others too. */
@@ -179,5 +179,21 @@ export const hookBugs: readonly PlantedBug[] = [
     'client/src/sync/erase.ts',
     'if (record.pendingSinceMs !== null) {',
     'await store.commit({ acknowledged: Object.entries(record.pending).map(([writer, { to }]) => ({ name, seq: 0, writer, upTo: to })) })\n  if (updates.length === 0) {',
+  ),
+  inSource(
+    'a full disk counts as a lost commit',
+    ['log-full'],
+    'P6 a full disk begins no incarnation',
+    'relay/src/relay.ts',
+    "const isFull = error.code === 'relay/disk-full'",
+    "const isFull = error.code === ('relay/full' as string)",
+  ),
+  inSource(
+    'what a full disk refuses is not tried again',
+    ['log-full'],
+    'P6 everything settles',
+    'base/src/errors.ts',
+    "'relay/disk-full': retry(",
+    "'relay/disk-full': stop(",
   ),
 ]
