@@ -1,8 +1,12 @@
 /** What the fuzzer sends: honest updates of many kinds of documents, and how they and the frames around them are bent. */
 import { type ClientMessage, encodeClientMessages } from '@tidemark/protocol'
+import { arbitrated, defineEntity, latest } from '@tidemark/schema'
 import * as Y from 'yjs'
+import { z } from 'zod'
+import { anonymous } from '../../src/index.ts'
 import { encodeStep1, encodeStep2, encodeStockAwareness, encodeStockUpdate } from '../../src/stock-wire.ts'
 import { by, content, gc, item, update } from './raw.ts'
+import { helloTo } from './talk.ts'
 
 /** Chance from a seed. */
 export interface Chance {
@@ -21,7 +25,13 @@ export function chanceOf(seed: number): Chance {
   return { below, pick: (list) => list[below(list.length)] as (typeof list)[number] }
 }
 
-/** Updates of a document as it is edited; `kind` chooses what it holds. */
+/** What the relay of the guarded blocks watches over, and answers. */
+export const Seat = defineEntity('seat', {
+  version: 1,
+  fields: { holder: arbitrated(z.string().optional()), title: latest(z.string().optional()) },
+})
+
+/** Updates of a document as it is edited; `kind` chooses what it holds: text and maps, XML, entries by hand, entries of a guarded entity. */
 export function honestUpdates(chance: Chance, kind: number): Uint8Array[] {
   const updates: Uint8Array[] = []
   const docs = [0, 1].map(() => {
@@ -32,11 +42,14 @@ export function honestUpdates(chance: Chance, kind: number): Uint8Array[] {
     })
     return doc
   })
+  const seats = kind === 3 ? docs.map((doc) => Seat.attach(doc, { user: anonymous.principal, clock: { now: () => 1 } })) : []
   for (let i = 0; i < 8; i++) {
     const doc = docs[i % 2] as Y.Doc
     const other = docs[(i + 1) % 2] as Y.Doc
     if (chance.below(2) === 0) Y.applyUpdate(doc, Y.encodeStateAsUpdate(other, Y.encodeStateVector(doc)), 'sync')
-    doc.transact(() => edit(doc, chance, kind))
+    const seat = seats[i % 2]
+    if (seat === undefined) doc.transact(() => edit(doc, chance, kind))
+    else seat.set(chance.pick([{ holder: `h${chance.below(4)}` }, { title: `t${i}` }, { holder: 'ann', title: 'x' }]))
   }
   return updates
 }
@@ -195,15 +208,3 @@ function anyMessage(chance: Chance, document: string, updates: readonly Uint8Arr
       return { type: 'push', n, document: name, update: chance.pick(updates) }
   }
 }
-
-const helloTo = (space: string): ClientMessage => ({
-  type: 'hello',
-  version: 1,
-  space,
-  token: '',
-  replica: 'fuzz',
-  build: 'fuzz',
-  cursor: null,
-  incarnations: [],
-  credit: 1 << 20,
-})

@@ -1,5 +1,6 @@
 /**
- * The fuzzer: honest updates and frames, bent; and whole messages in any order, from sessions of both protocols.
+ * The fuzzer: honest updates and frames, bent; whole messages in any order, from sessions of both protocols; and well-formed talk of
+ * every type of message, at the wrong moment and with absurd values.
  *
  * Beside them an honest session writes and reads all the time. After each case the relay has settled; what it then serves is
  * looked at by a fresh `Y.Doc`, and compared with what the honest session was sent live.
@@ -7,13 +8,15 @@
  * Invariant: a block of cases depends on its number and the seed alone, so that a failing one can be run again by itself.
  */
 import { systemClock, systemRandom } from '@tidemark/base'
-import { mergeGrouped } from '@tidemark/updates'
+import { guardFile } from '@tidemark/schema'
+import { jsonDepth, mergeGrouped, updateLimits } from '@tidemark/updates'
 import * as Y from 'yjs'
 import { createMemoryDisk, createMemoryLog, createRelay, type MemoryDisk, type Relay } from '../../src/index.ts'
 import { connect, type WireClient } from '../wire-client.ts'
-import { bentFrame, bentUpdate, type Chance, chanceOf, honestUpdates, messagesInAnyOrder } from './bending.ts'
+import { bentFrame, bentUpdate, type Chance, chanceOf, honestUpdates, messagesInAnyOrder, Seat } from './bending.ts'
 import { cpuMs } from './hold.ts'
 import { digest, harmOf } from './served.ts'
+import { talk } from './talk.ts'
 
 export interface FuzzReport {
   readonly cases: number
@@ -36,7 +39,7 @@ export interface FuzzOptions {
 export const casesPerBlock = 50
 
 const maxHeldMs = 50
-const documents = ['note/a', 'note/b', 'note/c'] as const
+const documents = ['note/a', 'note/b', 'note/c', 'seat/d'] as const
 
 export function createFuzz(options: FuzzOptions): Fuzz {
   return new Fuzz(options)
@@ -54,21 +57,37 @@ class Fuzz {
   readonly counts: Counts = { cases: 0, taken: 0, refused: 0, hungUp: 0, longestMs: 0 }
   readonly #seed: number
   readonly #disk: MemoryDisk = createMemoryDisk()
-  readonly #relay: Relay
+  /** One that watches over entries and answers intents, and one that does not, in turns. */
+  readonly #relays: readonly [Relay, Relay]
   /** Rows of each document of the block at the last look. */
   readonly #seen = new Map<string, number>()
+  /** Messages that the honest session of the block had received at the last look. */
+  #heard = 0
   #block: number
 
   constructor({ seed, from = 0 }: FuzzOptions) {
     this.#seed = seed
     this.#block = from
-    this.#relay = createRelay({
-      log: createMemoryLog({ random: systemRandom, disk: this.#disk }),
-      clock: systemClock,
-      random: systemRandom,
-      // A process that sends nothing but garbage is slowed down, which would only make this slower.
-      limits: { updateRate: unbounded, byteRate: unbounded, requestRate: unbounded, maxSessionsPerPrincipal: 10_000 },
-    })
+    const create = (guarded: boolean): Relay =>
+      createRelay({
+        log: createMemoryLog({ random: systemRandom, disk: this.#disk }),
+        clock: systemClock,
+        random: systemRandom,
+        // A process that sends nothing but garbage is slowed down, which would only make this slower.
+        limits: {
+          updateRate: unbounded,
+          byteRate: unbounded,
+          requestRate: unbounded,
+          maxSessionsPerPrincipal: 10_000,
+          presenceGatherMs: 0,
+        },
+        ...(guarded ? { guardFile: guardFile([Seat]) } : {}),
+      })
+    this.#relays = [create(true), create(false)]
+  }
+
+  get #relay(): Relay {
+    return this.#relays[this.#block % 2] as Relay
   }
 
   /** Runs so many cases more, until something goes wrong. */
@@ -91,8 +110,10 @@ class Fuzz {
     await honest.welcomed()
     const seeds = new Map(documents.map((name, i) => [name, honestUpdates(chance, i)]))
     for (const [name, updates] of seeds) for (const update of updates.slice(0, 3)) honest.push(name, update)
+    for (const document of documents) honest.send({ type: 'awareness', document, isHere: true, entries: [] })
     await settle(this.#relay)
     this.#seen.clear()
+    this.#heard = 0
     let failure: string | null = null
     for (let i = 0; i < cases && failure === null; i++) {
       this.counts.cases++
@@ -113,9 +134,10 @@ class Fuzz {
   async #runCase(chance: Chance, space: string, honest: WireClient, seeds: Map<string, Uint8Array[]>, i: number): Promise<string | null> {
     const document = chance.pick(documents)
     const updates = seeds.get(document) as Uint8Array[]
-    const kind = chance.below(10)
+    const kind = chance.below(14)
     const name = `/${document}`
-    if (kind < 6) await this.#attack(chance, space, document, [{ type: 'update', bytes: bentUpdate(chance, updates) }])
+    if (kind >= 10) await this.#frames(space, document, false, talk({ chance, space, document, updates }))
+    else if (kind < 6) await this.#attack(chance, space, document, [{ type: 'update', bytes: bentUpdate(chance, updates) }])
     else if (kind < 8) await this.#frames(space, document, chance.below(4) === 0, bentFrame(chance, document, updates))
     else await this.#frames(space, document, chance.below(4) === 0, messagesInAnyOrder(chance, space, document, updates))
     await settle(this.#relay)
@@ -127,7 +149,21 @@ class Fuzz {
       if (!honest.isAcked(n)) return `an honest push of ${name} has no answer: ${[...honest.refused]}`
     }
     if (this.counts.longestMs > maxHeldMs) return `one message held the event loop for ${this.counts.longestMs.toFixed(1)} ms`
-    return this.#inspect(space, honest, document)
+    return this.#presenceHarm(honest) ?? this.#inspect(space, honest, document)
+  }
+
+  /** What it is told of others' presence can be parsed and compared by every receiver. */
+  #presenceHarm({ messages }: WireClient): string | null {
+    const heard = messages.slice(this.#heard)
+    this.#heard = messages.length
+    for (const message of heard) {
+      if (message.type !== 'awareness') continue
+      for (const { client, state } of message.entries) {
+        if (client >= 2 ** 53 || typeof JSON.parse(state) !== 'object') return `presence of ${client} is ${state.slice(0, 100)}`
+        if (jsonDepth(state) > updateLimits.maxValueDepth) return `presence of ${client} is nested ${jsonDepth(state)} deep`
+      }
+    }
+    return null
   }
 
   /** What the relay has of a document, and what the honest session was sent of it, are one and do no harm. */
@@ -175,12 +211,16 @@ class Fuzz {
     const handlers = isStock ? this.#relay.connectStock(socket, { space, document }) : this.#relay.connect(socket)
     handlers.open()
     await settle(this.#relay)
-    for (const frame of frames) {
+    for (const [i, frame] of frames.entries()) {
       if (closed !== null) break
       this.#timed(() => handlers.message(frame))
-      await Promise.resolve()
+      // A hello is mostly answered before more is said: without that nothing of it would be looked at.
+      if (i === 0 && this.counts.cases % 8 > 0) await settle(this.#relay)
+      else await Promise.resolve()
     }
     await settle(this.#relay)
+    // Presence is told in turns: now and then one is waited for.
+    if (this.counts.cases % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 3))
     this.#count(closed)
     handlers.close(closed ?? 1000, '')
   }
