@@ -6,7 +6,7 @@
  * not at all.
  */
 import { TidemarkError } from '@tidemark/base'
-import { createMemoryDatabase, type LocalStore, type MemoryDatabase, memoryStore, type OpenStore } from '@tidemark/store'
+import { createMemoryDatabase, type DocRecord, type LocalStore, type MemoryDatabase, memoryStore, type OpenStore } from '@tidemark/store'
 import * as Y from 'yjs'
 import { Contents, type Ranges, rangesOf } from './contents.ts'
 import { type DelayedStoreOptions, delayedStore } from './delayed-store.ts'
@@ -14,6 +14,7 @@ import type { Dice } from './dice.ts'
 import type { Life } from './life.ts'
 import { Mirror } from './mirror.ts'
 import type { FaultName } from './profile.ts'
+import type { SealedDisk } from './sealed-disk.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 export type Tables = ReturnType<MemoryDatabase['tables']>
@@ -40,7 +41,10 @@ export interface DeviceDiskOptions {
   readonly dice: Dice
   /** Shows each update that came from the relay, as it is stored. */
   readonly received: (name: string, ranges: Ranges) => void
-  readonly stored: (transaction: readonly Write[]) => void
+  /** Shows each transaction, and as it stands on a sealed disk. */
+  readonly stored: (transaction: readonly Write[], sealed: readonly Write[] | null) => void
+  /** Null for a disk in the clear. */
+  readonly seal: SealedDisk | null
   /** Called when a fault changes what happens to this disk. */
   readonly bit: (fault: FaultName) => void
 }
@@ -71,8 +75,15 @@ export class DeviceDisk {
     return this.#contents
   }
 
-  get tables(): Tables {
-    return this.#tables
+  /** The record of each document, by the name that people know it by. */
+  get records(): readonly DocRecord[] {
+    const { seal } = this.#options
+    const records = [...this.#tables.records.values()]
+    return seal === null ? records : records.map((record) => ({ ...record, name: seal.name(record.name) }))
+  }
+
+  record(document: string): DocRecord | undefined {
+    return this.#options.seal === null ? this.#tables.records.get(document) : this.records.find(({ name }) => name === document)
   }
 
   get transactions(): number {
@@ -83,7 +94,8 @@ export class DeviceDisk {
   open(life: Life, wrap: (store: LocalStore) => LocalStore): OpenStore {
     const faults = { beforeCommit: () => this.#beforeCommit(life) }
     const clock = life.clock(() => 0)
-    const open = memoryStore({ database: { tables: () => this.#tables }, faults, clock })
+    const { seal } = this.#options
+    const open = memoryStore({ database: { tables: () => this.#tables }, faults, clock, ...(seal === null ? {} : { codec: seal.codec }) })
     const delays: DelayedStoreOptions = { life, delayMs: () => this.#delayMs(), isAnswerLate: () => this.#options.dice.chance(0.5) }
     return async (where) => wrap(delayedStore(await open(where), delays))
   }
@@ -100,7 +112,7 @@ export class DeviceDisk {
     const tables = newTables()
     for (const { writes } of kept) tables.apply(writes)
     this.#journal = kept
-    this.#contents = contentsOf(tables)
+    this.#contents = contentsOf(tables, this.#options.seal)
     this.#tables = this.#journaled(tables)
   }
 
@@ -113,11 +125,11 @@ export class DeviceDisk {
 
   /** Reads the disk anew, so that what snapshots and removals did shows. */
   read(): Mirror {
-    return mirrorOf(this.#tables)
+    return mirrorOf(this.#tables, this.#options.seal)
   }
 
   readContents(): Contents {
-    return contentsOf(this.#tables)
+    return contentsOf(this.#tables, this.#options.seal)
   }
 
   #delayMs(): number {
@@ -158,14 +170,17 @@ export class DeviceDisk {
       inner.apply(writes)
       if (this.#tables !== journaled) return
       this.#journal.push({ atMs: this.#options.time.nowMs, writes })
-      for (const write of writes) {
+      const { seal } = this.#options
+      const plain = seal === null ? writes : writes.map((write) => seal.plain(write))
+      if (seal !== null) this.#options.bit('sealed')
+      for (const write of plain) {
         if (write.type !== 'update') continue
         const { name, bytes, origin } = write.update
         const ranges = rangesOf(bytes)
         if (origin === 'remote') this.#options.received(name, ranges)
         this.#contents.addRanges(name, ranges)
       }
-      this.#options.stored(writes)
+      this.#options.stored(plain, seal === null ? null : writes)
     }
     const journaled: Tables = {
       get cursor() {
@@ -202,20 +217,24 @@ export class DeviceDisk {
 
 const newTables = (): Tables => createMemoryDatabase().tables({ space: 'sim', user: 'sim' })
 
-function mirrorOf(tables: Tables): Mirror {
+function mirrorOf(tables: Tables, seal: SealedDisk | null): Mirror {
   const mirror = new Mirror()
-  for (const name of tables.records.keys()) eachUpdate(tables, name, (bytes) => mirror.add(name, bytes))
+  for (const key of tables.records.keys()) eachUpdate(tables, key, seal, (name, bytes) => mirror.add(name, bytes))
   return mirror
 }
 
-function contentsOf(tables: Tables): Contents {
+function contentsOf(tables: Tables, seal: SealedDisk | null): Contents {
   const contents = new Contents()
-  for (const name of tables.records.keys()) eachUpdate(tables, name, (bytes) => contents.add(name, bytes))
+  for (const key of tables.records.keys()) eachUpdate(tables, key, seal, (name, bytes) => contents.add(name, bytes))
   return contents
 }
 
-function eachUpdate(tables: Tables, name: string, add: (bytes: Uint8Array) => void): void {
-  const snapshot = tables.snapshot(name)
-  if (snapshot !== null) add(snapshot.format === 'v1' ? snapshot.bytes : Y.convertUpdateFormatV2ToV1(snapshot.bytes))
-  for (const { bytes } of tables.updates(name)) add(bytes)
+function eachUpdate(tables: Tables, key: string, seal: SealedDisk | null, add: (name: string, bytes: Uint8Array) => void): void {
+  const name = seal === null ? key : seal.name(key)
+  const snapshot = tables.snapshot(key)
+  if (snapshot !== null) {
+    const bytes = seal === null ? snapshot.bytes : seal.snapshot(key, snapshot.bytes)
+    add(name, snapshot.format === 'v1' ? bytes : Y.convertUpdateFormatV2ToV1(bytes))
+  }
+  for (const update of tables.updates(key)) add(name, seal === null ? update.bytes : seal.update(update).bytes)
 }

@@ -14,6 +14,7 @@ import { epochMs, Life } from './life.ts'
 import type { Connect, Network } from './network.ts'
 import type { FaultName } from './profile.ts'
 import { spaceName, userOf } from './relay-host.ts'
+import type { SealedDisk } from './sealed-disk.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -37,7 +38,9 @@ export interface DeviceOptions {
   /** What a tab has its space for; `isFirst` where it is the only one of the device. */
   readonly scope: (isFirst: boolean) => Scope
   readonly received: (device: string, name: string, ranges: Ranges) => void
-  readonly stored: (device: string, writes: readonly Write[]) => void
+  readonly stored: (device: string, writes: readonly Write[], sealed: readonly Write[] | null) => void
+  /** What seals the device's database; null where it stands in the clear. */
+  readonly seal: SealedDisk | null
   readonly opened: (tab: Tab) => void
   readonly died: (tab: Tab) => void
   readonly bit: (fault: FaultName, device: string) => void
@@ -90,7 +93,8 @@ export class Device {
         time,
         dice: seededDice(seed, `disk ${name}`),
         received: (document, ranges) => options.received(name, document, ranges),
-        stored: (writes) => options.stored(name, writes),
+        stored: (writes, sealed) => options.stored(name, writes, sealed),
+        seal: options.seal,
         bit: (fault) => options.bit(fault, name),
       },
       disk,

@@ -48,6 +48,7 @@ export const faultNames = [
   'presence',
   'purge',
   'log-full',
+  'sealed',
 ] as const
 
 export type FaultName = (typeof faultNames)[number]
@@ -67,6 +68,7 @@ export const ambientFaults: ReadonlySet<FaultName> = new Set([
   'slow-hook',
   'flaky-hook',
   'presence',
+  'sealed',
 ])
 
 /** Each has dice of its own, so that seeds draw the rest as they did before there was it. */
@@ -79,7 +81,11 @@ const later: ReadonlySet<FaultName> = new Set([
   'presence',
   'purge',
   'log-full',
+  'sealed',
 ])
+
+/** Costs much processor time, so fewer seeds have it. */
+const rare: ReadonlySet<FaultName> = new Set(['sealed'])
 
 /** `all`: each seed draws its own set. A list: exactly these, in each seed. `none`: a calm world. */
 export type Faults = 'all' | 'none' | readonly FaultName[]
@@ -110,7 +116,7 @@ export function drawProfile(seed: number, choice: Faults): Profile {
   const share = dice.pick([0.15, 0.35, 0.6])
   // Every seed draws for every fault, so that naming a fault changes no other draw.
   const diceOf = (purpose: string, name: FaultName): Dice => (later.has(name) ? seededDice(seed, `${purpose} ${name}`) : dice)
-  const drawn = faultNames.filter((name) => diceOf('fault', name).chance(share))
+  const drawn = faultNames.filter((name) => diceOf('fault', name).chance(share * (rare.has(name) ? 0.3 : 1)))
   const faults = new Set<FaultName>(choice === 'all' ? drawn : choice === 'none' ? [] : choice)
   const drawWeight = (name: FaultName): number => diceOf('weight', name).pick([1, 1, 2, 4, 8])
   const weights = new Map(faultNames.map((name) => [name, drawWeight(name)] as const).filter(([name]) => faults.has(name)))

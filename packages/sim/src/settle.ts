@@ -54,7 +54,7 @@ const isOver: ReadonlySet<string> = new Set(['relay/forbidden', 'relay/signed-ou
 
 /** A status tells of the refusal that came last; behind one for good there may be others, which the list of what is pending shows. */
 const isToTryAgain = (world: World, { disk }: Device): boolean =>
-  world.purges.documents.length > 0 && [...disk.tables.records.values()].some(({ problem }) => isOver.has(problem ?? ''))
+  world.purges.documents.length > 0 && disk.records.some(({ problem }) => isOver.has(problem ?? ''))
 
 /** What a person would do too: load a page that did not open, unpause what is paused, try again what was refused. */
 function nudge(world: World): void {
@@ -101,13 +101,13 @@ function unrestOfTab(world: World, tab: Tab): string {
 /** Documents that were purged while this device had something unsent of them: it is kept, refused. */
 const keptOf = (world: World, { device }: Tab): number =>
   world.purges.documents.filter((document) => {
-    const record = device.disk.tables.records.get(document)
+    const record = device.disk.record(document)
     return record?.problem === 'relay/purged' && record.pendingSinceMs !== null
   }).length
 
 /** The marks that keep documents pending, for the reader of a failure. */
 const marksOf = ({ device }: Tab): string =>
-  [...device.disk.tables.records.values()]
+  device.disk.records
     .filter((record) => record.pendingSinceMs !== null || record.carry)
     .map(({ name, carry, problem, pending }) => ` [${name}${carry ? ' to carry' : ''} ${problem ?? ''} ${JSON.stringify(pending)}]`)
     .join('')
@@ -162,7 +162,7 @@ export async function look(world: World): Promise<FinalView> {
 /** Where documents are chosen, the others are opened at last, and have to come. */
 async function openRest(world: World, { name, tabs, disk }: Device, documents: readonly string[]): Promise<void> {
   const [tab] = tabs
-  const rest = documents.filter((document) => !disk.tables.records.has(document))
+  const rest = documents.filter((document) => disk.record(document) === undefined)
   for (const document of rest) {
     world.chosen.ask(name, document)
     if (tab !== undefined) await lookAt(world, tab, document, [])

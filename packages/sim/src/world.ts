@@ -28,6 +28,7 @@ import type { FaultName, Profile } from './profile.ts'
 import { Purges } from './purges.ts'
 import type { HookEvent, HooksUnderTest } from './relay-hooks.ts'
 import { type Logged, RelayHost } from './relay-host.ts'
+import { SealedDisk } from './sealed-disk.ts'
 import type { SimulatedHooks } from './simulated-hooks.ts'
 import { Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
@@ -64,7 +65,14 @@ export type WorldEvent =
     }
   | { readonly type: 'refused'; readonly write: WriteRecord; readonly code: string; readonly detail: string }
   | { readonly type: 'received'; readonly device: string; readonly document: string; readonly ranges: Ranges }
-  | { readonly type: 'stored'; readonly device: string; readonly writes: readonly Write[] }
+  | {
+      readonly type: 'stored'
+      readonly device: string
+      readonly writes: readonly Write[]
+      /** The same as they stand on a sealed disk. */
+      readonly sealed: readonly Write[] | null
+    }
+  | { readonly type: 'nonce-repeated'; readonly device: string; readonly nonce: string }
   | ({ readonly type: 'proposed' } & Proposed)
   | ({ readonly type: 'logged' } & Logged)
   | HookEvent
@@ -284,7 +292,8 @@ export class World {
         entities: entities.map(({ definition }) => definition),
         scope: (isFirst) => this.chosen.opens(name, isFirst),
         received: (device, document, ranges) => this.#received(device, document, ranges),
-        stored: (device, writes) => this.#noteStored(device, writes),
+        stored: (device, writes, sealed) => this.#noteStored(device, writes, sealed),
+        seal: this.#sealOf(name),
         opened: (tab) => this.#opened(tab),
         died: (tab) => {
           this.lost()
@@ -321,10 +330,18 @@ export class World {
     for (const other of this.chosen.passedOver(document)) this.#bit('chosen', other)
   }
 
-  #noteStored(device: string, writes: readonly Write[]): void {
+  #sealOf(device: string): SealedDisk | null {
+    const { seed, profile } = this.options
+    if (!profile.faults.has('sealed')) return null
+    const sealed = seededDice(seed, 'sealed').below(this.options.replicas)
+    if (device !== String.fromCharCode(97 + sealed)) return null
+    return new SealedDisk({ dice: seededDice(seed, 'seal'), repeated: (nonce) => this.emit({ type: 'nonce-repeated', device, nonce }) })
+  }
+
+  #noteStored(device: string, writes: readonly Write[], sealed: readonly Write[] | null): void {
     for (const write of writes) if (write.type === 'update') this.trace.bytes(this.time.nowMs, `${device} stores`, write.update.bytes)
     this.note(`${device} commits ${writes.map(({ type }) => type).join(' ')}`)
-    this.emit({ type: 'stored', device, writes })
+    this.emit({ type: 'stored', device, writes, sealed })
   }
 
   /** A write that no place holds any more is excused; what held it lost it in a documented way. */

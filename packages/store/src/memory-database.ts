@@ -103,7 +103,7 @@ class Tables implements MemoryTables {
         break
       case 'row': {
         const { type, id, body } = write.row
-        // The plain codec makes no bytes of a value.
+        // reason: what a codec made of it, which gives the value back.
         inner(this.#rows, type).set(id, { type, id, value: body as Json })
         break
       }

@@ -14,6 +14,7 @@ import { plainOracles } from './plain.ts'
 import { presenceOracles } from './presence.ts'
 import { purgeOracles } from './purges.ts'
 import { refusalOracles } from './refusals.ts'
+import { sealedOracles } from './sealed.ts'
 
 export const oracles: readonly Oracle[] = [
   ...durabilityOracles,
@@ -29,5 +30,6 @@ export const oracles: readonly Oracle[] = [
   ...plainOracles,
   ...chosenOracles,
   ...presenceOracles,
+  ...sealedOracles,
   ...boundOracles,
 ]

@@ -56,7 +56,7 @@ function look(world: World, device: Device, document: string, fail: (detail: str
   world.time.schedule(toldWithinMs, () => {
     const isWell =
       lives.every(({ isAlive, isFrozen }) => isAlive && !isFrozen) && world.network.dialled === dialled && isCalm(world, device)
-    const record = device.disk.tables.records.get(document)
+    const record = device.disk.record(document)
     if (!isWell || device.retries !== retries || record === undefined || record.pendingSinceMs === null) return
     if (record.problem === null) fail(`${device.name} was refused a change of ${document} ${toldWithinMs} ms ago and does not know`)
   })

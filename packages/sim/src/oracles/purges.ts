@@ -21,7 +21,7 @@ const purgedIsGone: Oracle = {
 
 /** A device that had it keeps the name with the reason, and of its content only what waits to be exported. */
 function leftOn(world: World, { name, disk, tabs }: Device, document: string): string[] {
-  const record = disk.tables.records.get(document)
+  const record = disk.record(document)
   if (record === undefined) return []
   const left = record.problem === 'relay/purged' ? [] : [`${name} is not told (${record.problem ?? 'no problem'})`]
   if (record.pendingSinceMs !== null) return left

@@ -1,4 +1,4 @@
-/** Bugs in what devices of one space differ in: the documents that they have, and who shows themselves there. */
+/** Bugs in what devices of one space differ in: the documents that they have, who shows themselves there, and what their disks tell. */
 import { inSource } from './in-source.ts'
 import type { PlantedBug } from './planted.ts'
 
@@ -90,5 +90,37 @@ export const deviceBugs: readonly PlantedBug[] = [
     'client/src/awareness.ts',
     'this.#options.say([entry])\n  }\n\n  setLocalStateField',
     "this.#options.say([entry])\n    this.doc.getText('notes').setAttribute('presence', json)\n  }\n\n  setLocalStateField",
+  ),
+  inSource(
+    'a sealed row says in the clear which document it is of',
+    ['sealed'],
+    'P1 nothing is sealed in the clear',
+    'store/src/encryption/sealed-codec.ts',
+    'return { type: typeKey, id: idKey, name: nameKey, reflects, body }',
+    'return { type: typeKey, id: idKey, name: nameKey + name, reflects, body }',
+  ),
+  inSource(
+    'a sealed row keeps its values in the clear beside the sealed ones',
+    ['sealed'],
+    'P1 nothing is sealed in the clear',
+    'store/src/encryption/sealed-codec.ts',
+    'return { type: typeKey, id: idKey, name: nameKey, reflects, body }',
+    'return { type: typeKey, id: idKey + JSON.stringify(value), name: nameKey, reflects, body }',
+  ),
+  inSource(
+    'every record is sealed with the same nonce',
+    ['sealed'],
+    'P1 a nonce is used once',
+    'store/src/encryption/sealer.ts',
+    'this.#crypto.getRandomValues(header.subarray(headerBytes - nonceBytes))',
+    'header.subarray(headerBytes - nonceBytes)',
+  ),
+  inSource(
+    'a nonce is made of one random byte',
+    ['sealed'],
+    'P1 a nonce is used once',
+    'store/src/encryption/sealer.ts',
+    'this.#crypto.getRandomValues(header.subarray(headerBytes - nonceBytes))',
+    'header.subarray(headerBytes - nonceBytes)\n    this.#crypto.getRandomValues(header.subarray(headerBytes - 1))',
   ),
 ]

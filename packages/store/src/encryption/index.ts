@@ -10,3 +10,5 @@ export {
 } from './encryption.ts'
 export { encryptionLimits } from './key-record.ts'
 export type { NonceLimits } from './nonce-budget.ts'
+export type { SealingCrypto } from './sealer.ts'
+export { type SealingKeys, sealingCodec } from './sealing-codec.ts'

@@ -30,20 +30,30 @@ export const sealedOverheadBytes = headerBytes + 16
 /** What a name names. */
 export type NameKind = 'document' | 'type' | 'id' | 'value'
 
+/** The part of WebCrypto that seals: a simulator has the same algorithms with its own chance and time. */
+export interface SealingCrypto {
+  getRandomValues<T extends Uint8Array<ArrayBuffer>>(bytes: T): T
+  readonly subtle: Pick<SubtleCrypto, 'encrypt' | 'decrypt' | 'sign'>
+}
+
 export interface SealerOptions {
   /** Called before a data key is used; rejects when it may not be. */
   readonly use: (epoch: number) => Promise<void> | void
+  /** The browser's own when left out. */
+  readonly crypto?: SealingCrypto
 }
 
 export class Sealer {
   readonly #ring: KeyRing
   readonly #options: SealerOptions
+  readonly #crypto: SealingCrypto
   readonly #keys = new Map<string, Promise<string>>()
   readonly #names = new Map<string, Promise<string>>()
 
   constructor(ring: KeyRing, options: SealerOptions) {
     this.#ring = ring
     this.#options = options
+    this.#crypto = options.crypto ?? crypto
   }
 
   /** The epoch under which everything is sealed. */
@@ -58,9 +68,11 @@ export class Sealer {
     const header = new Uint8Array(headerBytes)
     header[0] = formatVersion
     new DataView(header.buffer).setUint32(1, epoch, true)
-    const nonce = crypto.getRandomValues(header.subarray(headerBytes - nonceBytes))
+    const nonce = this.#crypto.getRandomValues(header.subarray(headerBytes - nonceBytes))
     const parameters = { name: 'AES-GCM', iv: nonce, additionalData: toUtf8(`${epoch}|${place}`) }
-    const sealed = new Uint8Array(await crypto.subtle.encrypt(parameters, epochs.get(epoch) as CryptoKey, bytes as Uint8Array<ArrayBuffer>))
+    const sealed = new Uint8Array(
+      await this.#crypto.subtle.encrypt(parameters, epochs.get(epoch) as CryptoKey, bytes as Uint8Array<ArrayBuffer>),
+    )
     const body = new Uint8Array(headerBytes + sealed.length)
     body.set(header)
     body.set(sealed, headerBytes)
@@ -78,7 +90,7 @@ export class Sealer {
     const iv = sealed.subarray(headerBytes - nonceBytes, headerBytes)
     try {
       const parameters = { name: 'AES-GCM', iv, additionalData: toUtf8(`${epoch}|${place}`) }
-      return new Uint8Array(await crypto.subtle.decrypt(parameters, key, sealed.subarray(headerBytes)))
+      return new Uint8Array(await this.#crypto.subtle.decrypt(parameters, key, sealed.subarray(headerBytes)))
     } catch (cause) {
       throw new TidemarkError('store/failed', 'a sealed record is damaged, or stands in another one’s place', { cause })
     }
@@ -105,7 +117,7 @@ export class Sealer {
     padded.set(plain)
     padded[plain.length] = 0x80
     const iv = (await this.#mac(`${kind}|${name}`)).slice(0, ivBytes)
-    const sealed = new Uint8Array(await crypto.subtle.encrypt(counterOf(iv), this.#ring.names, padded))
+    const sealed = new Uint8Array(await this.#crypto.subtle.encrypt(counterOf(iv), this.#ring.names, padded))
     const both = new Uint8Array(ivBytes + sealed.length)
     both.set(iv)
     both.set(sealed, ivBytes)
@@ -115,7 +127,7 @@ export class Sealer {
   async #openName(kind: NameKind, key: string): Promise<string> {
     const both = fromBase64Url(key)
     const iv = both.slice(0, ivBytes)
-    const padded = new Uint8Array(await crypto.subtle.decrypt(counterOf(iv), this.#ring.names, both.slice(ivBytes)))
+    const padded = new Uint8Array(await this.#crypto.subtle.decrypt(counterOf(iv), this.#ring.names, both.slice(ivBytes)))
     const end = padded.lastIndexOf(0x80)
     let name: string | null = null
     try {
@@ -131,7 +143,7 @@ export class Sealer {
   }
 
   async #mac(text: string): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await crypto.subtle.sign('HMAC', this.#ring.mac, toUtf8(text)))
+    return new Uint8Array(await this.#crypto.subtle.sign('HMAC', this.#ring.mac, toUtf8(text)))
   }
 }
 
