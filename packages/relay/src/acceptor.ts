@@ -12,7 +12,7 @@
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { advanceState, encodeStateVector, type ValidUpdate, validateUpdate } from '@tidemark/updates'
 import type { Amender, Amending, Arbitration } from './arbitration.ts'
-import { type Audited, isLackingIn } from './audit.ts'
+import { type Audited, auditedBytes, isLackingIn } from './audit.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import type { DocumentStates, HotDocument } from './document-states.ts'
 import { askGate } from './gate.ts'
@@ -156,9 +156,8 @@ class DocumentAcceptor implements Acceptor {
     const { states, bounds, turn, work } = this.#options
     const { state, isPurged } = await states.get(space, document)
     if (isPurged) throw new TidemarkError('relay/purged', `${document} was purged`)
-    const { stateVector, deletes } = audited
-    const bytes = stateVector.length + deletes.length
-    if (bytes > bounds.maxInlineBytes) return work.run('audit', { stateVector, deletes, known: packState(state) }, principal)
+    const bytes = auditedBytes(audited)
+    if (bytes > bounds.maxInlineBytes) return work.run('audit', { audited, known: packState(state) }, principal)
     if (!turn.takes(bytes)) await turn.wait(bytes)
     return isLackingIn(state, audited)
   }

@@ -17,7 +17,7 @@ import { closeCodes, isDocumentName, isSpaceName, type Socket, type SocketHandle
 import { decodeStateVector, emptyUpdate } from '@tidemark/updates'
 import { type AwarenessMember, Told } from './awareness-rooms.ts'
 import type { ConnectionEvent } from './hooks.ts'
-import type { Outcome } from './offer.ts'
+import { type Outcome, ownBytes, refused } from './offer.ts'
 import { Pacer } from './pacer.ts'
 import { connectionOf, keepPermit, type Permit, type PermitKeeper } from './permit.ts'
 import { createRates, type Rates } from './principals.ts'
@@ -261,14 +261,31 @@ class StockSession implements Session, Member, AwarenessMember {
     const { document } = this.#target
     const { principal, grants } = this.#permit as Permit
     const grant = { principal, access: grants.accessTo(document) }
+    const isReader = grant.access === 'read' && kind === 'carry'
     if (this.#pacer.waiting >= maxWaiting) throw new TidemarkError('relay/busy', 'too much waits its turn')
     const costs = [...this.#rates.update(update.length), ...(this.#sharedRates?.update(update.length) ?? [])]
     this.#pacer.run(costs, () => {
-      void acceptor.accept({ space, document, update, kind, grant, author: this }).then((outcome) => {
+      const outcome = isReader
+        ? this.#listen(space, update, principal)
+        : acceptor.accept({ space, document, update, kind, grant, author: this })
+      void outcome.then((outcome) => {
         this.#inFlightBytes -= update.length
         if (!this.#isClosed) this.#guard(() => this.#settled(outcome))
       })
     })
+  }
+
+  /**
+   * Who may only read answers the relay's step 1 like everybody: that is no write as long as it holds nothing new. Deletions do not
+   * count, since a replica has more of them than it was ever sent: those that integrating implied.
+   */
+  async #listen(space: Space, update: Uint8Array, principal: string): Promise<Outcome> {
+    try {
+      const isWrite = await this.#context.acceptor.lacks(space.name, this.#target.document, { structs: ownBytes(update) }, principal)
+      return isWrite ? refused('relay/forbidden', 'access is read') : { type: 'committed', seq: 0 }
+    } catch (cause) {
+      return { type: 'failed', error: toTidemarkError(cause, 'relay/log-failed') }
+    }
   }
 
   #settled(outcome: Outcome): void {

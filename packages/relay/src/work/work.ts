@@ -28,7 +28,7 @@ export interface Jobs {
     Exclude<Judged, { readonly type: 'fits' }> | { readonly type: 'fits'; readonly cut: PackedCut; readonly placed: readonly Placed[] }
   >
   /** Whether a document of this state lacks something that somebody else has. */
-  audit: Job<Audited & { readonly known: PackedState }, boolean>
+  audit: Job<{ readonly audited: Audited; readonly known: PackedState }, boolean>
   /** What of a state somebody with this state vector lacks. */
   diff: Job<{ readonly update: Uint8Array; readonly stateVector: Uint8Array }, Uint8Array>
   /** The same as the message that a stock client is sent; everything where it fell behind and named none. */
@@ -69,7 +69,7 @@ const jobs: { readonly [K in JobKind]: (input: Jobs[K]['input']) => Jobs[K]['out
     const judged = judgeUpdate(validateUpdate(update), unpackState(known), isGuarded, bounds)
     return judged.type === 'fits' ? { type: 'fits', cut: packCut(judged.cut), placed: judged.placed } : judged
   },
-  audit: ({ known, ...audited }) => isLackingIn(unpackState(known), audited),
+  audit: ({ known, audited }) => isLackingIn(unpackState(known), audited),
   diff: ({ update, stateVector }) => diffOf(update, stateVector),
   answer: ({ update, stateVector }) => (stateVector === null ? encodeStockUpdate(update) : encodeStep2(diffOf(update, stateVector))),
 }

@@ -80,6 +80,8 @@ class Fuzz {
           requestRate: unbounded,
           maxSessionsPerPrincipal: 10_000,
           presenceGatherMs: 0,
+          // So that what grows without bound shows, and not what fills up.
+          maxHotDocuments: 200,
         },
         ...(guarded ? { guardFile: guardFile([Seat]) } : {}),
       })

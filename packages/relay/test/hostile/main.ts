@@ -4,6 +4,7 @@
  *   --seed N       of the fuzzer (1)
  *   --cases N      500000
  *   --from N       the block of 50 cases to begin with (0)
+ *   --honest       only how long honest edits take alone and beside the attacks: `--seconds N` for each turn (10), `--turns N` (6)
  *   --attacks TEXT only attacks whose name contains it; `none` leaves them out
  *
  * Ends with 1 at the first failure, and says how to run that case again.
@@ -11,11 +12,14 @@
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { type Latency, measureBeside } from './beside.ts'
 import { createFuzz } from './fuzz.ts'
 import { maxHeldMs, measureAttacks } from './measure-attacks.ts'
 
 const text = { type: 'string' } as const
-const { values } = parseArgs({ options: { seed: text, cases: text, from: text, attacks: text } })
+const { values } = parseArgs({
+  options: { seed: text, cases: text, from: text, attacks: text, honest: { type: 'boolean' }, seconds: text, turns: text },
+})
 const number = (value: string | undefined, otherwise: number): number => (value === undefined ? otherwise : Number(value))
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -23,6 +27,16 @@ const maxHeapGrowthBytes = 64 << 20
 // Without it the heap would be told with what is not collected yet.
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
+
+if (values.honest === true) {
+  const { alone, beside, attacks } = await measureBeside(number(values.seconds, 10), number(values.turns, 6))
+  const told = ({ edits, failed, p50Ms, p99Ms }: Latency): string =>
+    `${edits} edits confirmed, ${failed} not; p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`
+  say(`alone:  ${told(alone)}`)
+  say(`beside: ${told(beside)}; ${attacks} attacks`)
+  say(`ratio:  p50 ${(beside.p50Ms / alone.p50Ms).toFixed(2)}, p99 ${(beside.p99Ms / alone.p99Ms).toFixed(2)}`)
+  process.exit(beside.failed + alone.failed === 0 ? 0 : 1)
+}
 
 let isHeld = false
 if (values.attacks !== 'none') {
