@@ -33,6 +33,8 @@ export interface SyncStatus {
   /** When the next attempt is due, ms since 1970. */
   readonly retryAtMs: number | null
   readonly pending: PendingTotals
+  /** Until when the relay, having much to do, asked for changes to be held, ms since 1970; they stay on this device meanwhile. */
+  readonly holdUntilMs: number | null
   /** When the relay last acknowledged something of this browser, ms since 1970. */
   readonly lastConfirmedMs: number | null
   /** The most that the relay lets this user do in the space, as it said last; null before it said anything. */
@@ -55,6 +57,7 @@ export const initialSyncStatus: SyncStatus = {
   phase: 'connecting',
   retryAtMs: null,
   pending: { documents: 0, bytes: 0, sinceMs: null },
+  holdUntilMs: null,
   lastConfirmedMs: null,
   access: null,
   problem: null,
@@ -77,6 +80,7 @@ export function sameSyncStatus(a: SyncStatus, b: SyncStatus): boolean {
   return (
     a.phase === b.phase &&
     a.retryAtMs === b.retryAtMs &&
+    a.holdUntilMs === b.holdUntilMs &&
     a.lastConfirmedMs === b.lastConfirmedMs &&
     a.access === b.access &&
     a.problem?.message === b.problem?.message &&

@@ -285,6 +285,7 @@ export class SyncControl implements SpaceSync {
       ...this.#sync,
       phase: engine.phase,
       retryAtMs: engine.state.retryAtMs,
+      holdUntilMs: engine.holdUntilMs,
       access: engine.access ?? this.#sync.access,
       problem,
     })

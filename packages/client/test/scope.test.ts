@@ -1,5 +1,6 @@
 /** Single documents beside the feed: chosen scope, fetching, large ones, audits, holding pushes, and what was erased. */
-import { systemClock, systemRandom, TidemarkError } from '@tidemark/base'
+import { type Clock, systemClock, systemRandom, TidemarkError } from '@tidemark/base'
+import { wireLimits } from '@tidemark/protocol'
 import { createMemoryDisk, createMemoryLog, createRelay } from '@tidemark/relay'
 import { memoryStore, type OpenStore } from '@tidemark/store'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -266,4 +267,41 @@ test('[P7] what is erased at the relay goes from the devices, but what it never 
   await expect.poll(() => kept(ann)).toEqual([])
   expect(await kept(bob)).toEqual(['report/r2'])
   expect((await bob.sync.pending()).map(({ name, problem }) => [name, problem])).toEqual([['report/r2', 'relay/purged']])
+})
+
+test('[P6] a relay with much to do is shown as such; what is written meanwhile is held here, and sent once that is over', async () => {
+  const gate = Promise.withResolvers<void>()
+  const network = new Network()
+  network.log = createMemoryLog({ random: systemRandom, beforeCommit: () => gate.promise })
+  // However little waits is so much that it is held for as long as may be.
+  const limits = { slowBytes: 1, slowHoldMs: wireLimits.maxHoldMs }
+  const relay = createRelay({ log: network.log, clock: systemClock, random: systemRandom, limits })
+  network.relay = relay
+  let release = (): void => undefined
+  const clock: Clock = {
+    ...systemClock,
+    schedule: (delayMs, run) => {
+      if (delayMs !== wireLimits.maxHoldMs) return systemClock.schedule(delayMs, run)
+      release = run
+      return () => undefined
+    },
+  }
+  const ann = await device(network, 'ann').tab({ clock })
+  await live(ann)
+  const create = (id: string) => ann.create(Report, { title: id }, { id })
+  const one = await create('r1')
+  while (relay.figures.queuedUpdates === 0) await turns(1)
+  const two = await create('r2')
+  const { holdUntilMs } = await until(ann.status, (status) => status.holdUntilMs !== null)
+  expect((holdUntilMs as number) - Date.now()).toBeLessThanOrEqual(wireLimits.maxHoldMs)
+  const three = await create('r3')
+  await three.created.saved
+  gate.resolve()
+  await Promise.all([one.created.confirmed, two.created.confirmed])
+  await turns(20)
+  expect([await network.log.load('acme', 'report/r3'), (await ann.sync.pending()).map(({ id }) => id)]).toEqual([null, ['r3']])
+  expect(ann.status.get()).toMatchObject({ phase: 'live', problem: null })
+  release()
+  await three.created.confirmed
+  expect(ann.status.get().holdUntilMs).toBeNull()
 })

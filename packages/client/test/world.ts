@@ -126,8 +126,10 @@ export class Device {
     this.user = user
   }
 
-  async tab(options: { paused?: boolean; faults?: MemoryFaults; scope?: 'space' | 'opened'; store?: OpenStore } = {}): Promise<Space> {
-    const { faults, ...rest } = options
+  async tab(
+    options: { paused?: boolean; faults?: MemoryFaults; scope?: 'space' | 'opened'; store?: OpenStore; clock?: Clock } = {},
+  ): Promise<Space> {
+    const { faults, clock, ...rest } = options
     const store = memoryStore({ database: this.database, ...(faults === undefined ? {} : { faults }) })
     const space = await openSpace({
       name: 'acme',
@@ -135,7 +137,7 @@ export class Device {
       entities: [Report, Finding],
       store,
       relay: { url: 'ws://relay.test' },
-      platform: this.platform(),
+      platform: { ...this.platform(), ...(clock === undefined ? {} : { clock }) },
       ...rest,
     })
     this.spaces.push(space)

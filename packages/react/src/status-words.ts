@@ -34,7 +34,7 @@ export interface StatusWords {
   readonly canRetry: boolean
 }
 
-type Status = Pick<SpaceStatus, 'phase' | 'retryAtMs' | 'pending' | 'lastConfirmedMs' | 'problem' | 'storage' | 'saving'>
+type Status = Pick<SpaceStatus, 'phase' | 'retryAtMs' | 'holdUntilMs' | 'pending' | 'lastConfirmedMs' | 'problem' | 'storage' | 'saving'>
 
 export function statusWords(status: Status, nowMs: number): StatusWords {
   const [tone, short] = headline(status, nowMs)
@@ -65,6 +65,7 @@ function headline(status: Status, nowMs: number): Headline {
   if (status.phase === 'connecting') return ['busy', 'Connecting…']
   if (status.phase === 'catching-up') return ['busy', 'Catching up…']
   if (status.phase === 'local') return ['calm', status.saving ? 'Saving…' : 'On this device']
+  if (documents > 0 && isHeld(status, nowMs)) return ['calm', `The relay is busy · ${documents} waiting`]
   if (status.saving || documents > 0) return ['busy', 'Sending…']
   return ['good', 'All confirmed']
 }
@@ -90,9 +91,14 @@ function deviceWords({ storage, saving }: Status): string {
   return saving ? 'Saving on this device…' : 'Saved on this device'
 }
 
-function relayWords({ phase, retryAtMs }: Status, nowMs: number): string {
+const isHeld = ({ holdUntilMs }: Status, nowMs: number): boolean => holdUntilMs !== null && holdUntilMs > nowMs
+
+function relayWords(status: Status, nowMs: number): string {
+  const { phase, retryAtMs } = status
   switch (phase) {
     case 'live':
+      if (isHeld(status, nowMs))
+        return `The relay is busy: changes stay on this device and are sent ${countdown(status.holdUntilMs, nowMs)}`
       return 'Connected: changes are shared as you write'
     case 'catching-up':
       return 'Catching up with what others wrote'

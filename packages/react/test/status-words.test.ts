@@ -9,6 +9,7 @@ const storage = { kind: 'indexeddb', fallback: null, problem: null, quarantined:
 const calm: Status = {
   phase: 'live',
   retryAtMs: null,
+  holdUntilMs: null,
   pending: { documents: 0, bytes: 0, sinceMs: null },
   lastConfirmedMs: now - 5_000,
   problem: null,
@@ -36,6 +37,18 @@ describe('the status in words', () => {
       pending: '3 documents waiting, since 2 min (12 KB)',
       canRetry: true,
     })
+  })
+
+  test('[P6] says that the relay is busy, while it is', () => {
+    const held = { pending: three, holdUntilMs: now + 2_500 }
+    expect(words(held)).toMatchObject({
+      tone: 'calm',
+      short: 'The relay is busy · 3 waiting',
+      announced: 'Connected',
+      relay: 'The relay is busy: changes stay on this device and are sent in 3 s',
+    })
+    expect(words({ ...held, holdUntilMs: now })).toMatchObject({ short: 'Sending…', relay: 'Connected: changes are shared as you write' })
+    expect(words({ holdUntilMs: now + 2_500 }).short).toBe('All confirmed')
   })
 
   test('[P6] counts down to the next try, but announces nothing while it counts and tries', () => {

@@ -26,11 +26,8 @@ import { Pusher } from './pusher.ts'
 import { isReadInOrder, Receiver } from './receiver.ts'
 import { forgetRefusals } from './refusals.ts'
 import { Renewal } from './renewal.ts'
-import { cursorJson, incarnationsJson, type ReplicaState, readReplicaState, scoped, welcomed } from './replica.ts'
-
-/** The values that the engine keeps under the store's `state`. */
-const incarnationsKey = 'incarnations'
-const clockOffsetKey = 'clockOffsetMs'
+import { type ReplicaState, readReplicaState, scoped } from './replica.ts'
+import { incarnationsKey, storeWelcome } from './store-welcome.ts'
 
 export class SyncEngine {
   readonly events: Listeners<EngineEvent> = createListeners()
@@ -68,6 +65,11 @@ export class SyncEngine {
 
   get phase(): SyncPhase {
     return phaseOf(this.#state)
+  }
+
+  /** Until when the relay asked for pushes to be held, ms since 1970; null where it did not. */
+  get holdUntilMs(): number | null {
+    return this.#pusher?.holdUntilMs ?? null
   }
 
   get state(): SyncState {
@@ -278,16 +280,10 @@ export class SyncEngine {
     this.#early = []
     try {
       const before = await this.#replicaState()
-      const { state, carryAfter } = welcomed(before, welcome, this.#scope)
       if (this.#options.isChosen && !this.#offers.has('scope')) {
         throw new TidemarkError('protocol/version', 'the relay is too old to send chosen documents only')
       }
-      const lost = carryAfter === null ? [] : await store.changedAfter(carryAfter)
-      await store.commit({
-        ...(state === before ? {} : { cursor: { follows: cursorJson(before.cursor), next: cursorJson(state.cursor) } }),
-        docs: lost.map((name) => ({ name, carry: true, lastSeq: carryAfter ?? 0 })),
-        state: { [incarnationsKey]: incarnationsJson(state.incarnations), [clockOffsetKey]: this.#clockOffsetMs },
-      })
+      const state = await storeWelcome(store, before, welcome, this.#scope, this.#clockOffsetMs)
       // What the relay lost counts as pending from now on.
       this.events.emit({ type: 'beat' })
       const chosen = this.#options.isChosen ? await store.changedAfter(-1) : null
@@ -318,6 +314,7 @@ export class SyncEngine {
       acknowledged: (items, names) => this.events.emit({ type: 'acknowledged', items, names }),
       refused: (name, error) => this.events.emit({ type: 'refused', name, error }),
       failed,
+      held: () => this.events.emit({ type: 'state' }),
       sending: (names) => this.#fetcher?.follow(names),
     })
     this.#pusher = pusher

@@ -31,6 +31,8 @@ export interface PusherOptions {
   readonly acknowledged: (items: readonly Acknowledged[], names: readonly string[]) => void
   readonly refused: (name: string, error: TidemarkError) => void
   readonly failed: (error: TidemarkError) => void
+  /** The relay asked for pushes to be held, or that is over. */
+  readonly held: () => void
   /** These documents are about to be sent. */
   readonly sending: (names: readonly string[]) => void
 }
@@ -50,6 +52,7 @@ export class Pusher {
   #n = 0
   #echoBytes = 0
   #cancelHold: (() => void) | null = null
+  #holdUntilMs: number | null = null
   #isRunning = false
   #isAskedAgain = false
   #isClosed = false
@@ -73,12 +76,21 @@ export class Pusher {
 
   /** The relay asks to be left alone for so long; what is written meanwhile goes in fewer, larger pushes. */
   hold(holdMs: number): void {
+    const { clock, held } = this.#options
+    const waitMs = Math.min(holdMs, wireLimits.maxHoldMs)
     this.#cancelHold?.()
-    const cancel = this.#options.clock.schedule(Math.min(holdMs, wireLimits.maxHoldMs), () => {
-      this.#cancelHold = null
+    this.#holdUntilMs = clock.now() + waitMs
+    this.#cancelHold = clock.schedule(waitMs, () => {
+      this.#cancelHold = this.#holdUntilMs = null
+      held()
       this.wake()
     })
-    this.#cancelHold = cancel
+    held()
+  }
+
+  /** Until when pushes are held, ms since 1970; null while they are not. */
+  get holdUntilMs(): number | null {
+    return this.#holdUntilMs
   }
 
   /** What was refused may be tried again. */
