@@ -2,7 +2,7 @@
  * A small world for tests: devices with a database each, tabs on them, a network that can be cut, and the
  * shipped relay behind it. Messages are delivered in later turns of the event loop, in order.
  */
-import { type Observable, systemClock, systemRandom } from '@tidemark/base'
+import { type Clock, type Observable, systemClock, systemRandom } from '@tidemark/base'
 import type { Connect, SocketHandlers } from '@tidemark/protocol'
 import { createMemoryLog, createRelay, type Log, type Relay } from '@tidemark/relay'
 import { createMemoryDatabase, type LocalStore, type MemoryDatabase, type MemoryFaults, memoryStore, type OpenStore } from '@tidemark/store'
