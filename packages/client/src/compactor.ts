@@ -23,7 +23,7 @@ import {
 } from '@tidemark/store'
 import { compactState, mergeGrouped } from '@tidemark/updates'
 import { withoutDamage } from './damage.ts'
-import type { Locks } from './platform.ts'
+import type { Locks, Platform } from './platform.ts'
 
 export const compactionLimits = {
   /** Documents looked for at once. */
@@ -35,6 +35,8 @@ export const compactionLimits = {
   pendingUpdates: 1_000,
   /** How many pending updates one fold merges: a refusal then holds back that many. */
   fold: 64,
+  /** How long it waits for a quiet moment at most. */
+  idleAtMostMs: 30_000,
 } as const
 
 export interface CompactorOptions {
@@ -46,6 +48,16 @@ export interface CompactorOptions {
   readonly hasRelay: boolean
   /** Resolves when there is time for work that may take a while: nobody types. */
   readonly idle: () => Promise<void>
+}
+
+/** The compactor of a space on its platform. */
+export function createCompactor(store: LocalStore, platform: Platform, how: Pick<CompactorOptions, 'lock' | 'hasRelay'>): Compactor {
+  const idle = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (platform.whenIdle === undefined) platform.clock.schedule(0, resolve)
+      else platform.whenIdle(resolve, compactionLimits.idleAtMostMs)
+    })
+  return new Compactor({ store, locks: platform.locks, idle, ...how })
 }
 
 export class Compactor {

@@ -69,6 +69,14 @@ export class Documents {
     }
   }
 
+  /** Reads open documents anew: they stand otherwise in the store than in memory. */
+  replaced(names: Iterable<string>): void {
+    for (const name of names) {
+      const document = this.#open.get(name)
+      if (document !== undefined) this.reload(document)
+    }
+  }
+
   /** Brings every open document to what is stored: another tab may have ended before it could tell. */
   refresh(): void {
     for (const document of this.#open.values()) this.reload(document)
@@ -143,8 +151,7 @@ export class Documents {
       const existing = this.#open.get(name)
       if (existing !== undefined) return existing
       if (stored === undefined) throw new TidemarkError('client/not-found', `no document ${name} on this device`)
-      if (isOnlyAnnounced(stored))
-        throw new TidemarkError('client/not-found', `${name} is there, but its content has not come to this device yet`)
+      if (isEmpty(stored)) throw new TidemarkError('client/not-found', `${name} is known here, but nothing of its content`)
       const document = await this.#hydrated(stored)
       const other = this.#open.get(name)
       if (other !== undefined) return other
@@ -157,6 +164,5 @@ export class Documents {
   }
 }
 
-/** What is written in a document of which nothing is here would be based on nothing. */
-const isOnlyAnnounced = ({ record, snapshot, updates }: StoredDocument): boolean =>
-  record.behind > 0 && snapshot === null && updates.length === 0
+/** What is written in a document of which nothing is here would be based on nothing: it was only announced, or its creation was refused. */
+const isEmpty = ({ snapshot, updates }: StoredDocument): boolean => snapshot === null && updates.length === 0

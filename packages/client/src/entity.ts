@@ -4,7 +4,7 @@
  * Each `open` gives a handle of its own; the document stays in memory until the last one is closed. What the
  * schema does without a network it does here too; what is written gets a receipt.
  */
-import { TidemarkError } from '@tidemark/base'
+import { guarded, type Observable, TidemarkError } from '@tidemark/base'
 import type { AttachedEntity, Basis, EntityPatch, Fields, ShownPatch } from '@tidemark/schema'
 import type { EntityAwareness } from './awareness.ts'
 import type { OpenDocument } from './open-document.ts'
@@ -27,7 +27,7 @@ export interface Entity<F extends Fields = Fields>
   /**
    * Runs any writes of this entity, such as `edit.set` or `conflict.decide`, and gives their receipt.
    *
-   * @throws whatever `write` throws.
+   * @throws whatever `write` throws; `client/closed`; `client/not-found` where the relay refused the creation of the entity.
    */
   write(write: () => void): Receipt
   /** Deletes the entity as it is shown now. Nothing is lost: it can be restored, and late edits are shown. */
@@ -42,6 +42,12 @@ export interface Entity<F extends Fields = Fields>
    * One is shown from the first time that it is asked for until the last handle is closed; nothing of it is stored.
    */
   readonly awareness: EntityAwareness
+  /**
+   * Which branch of the document is shown. It changes when the relay refused something that was written in it: then `doc`,
+   * `shared` and `awareness` are other ones, without the refused change, and whatever is bound to them is to be mounted anew.
+   * Those who follow the entity hear of it by themselves.
+   */
+  readonly branch: Observable<number>
   /** Lets go of the document. Idempotent. */
   close(): void
 }
@@ -67,6 +73,7 @@ class EntityHandle implements Entity {
   readonly subscribe: Entity['subscribe']
   readonly created: Receipt
   readonly #options: EntityOptions
+  #branch: Observable<number> | null = null
   #isClosed = false
 
   constructor(options: EntityOptions) {
@@ -75,7 +82,21 @@ class EntityHandle implements Entity {
     this.created = options.created
     this.#options = options
     this.get = () => this.#attached.get()
-    this.subscribe = (listener) => this.#attached.subscribe(listener)
+    this.subscribe = (listener) => this.#follow(listener)
+  }
+
+  /** Goes on with the document that takes the place of this one. */
+  #follow(listener: () => void): () => void {
+    let stop = this.#attached.subscribe(listener)
+    const stopReplaced = this.#options.document.onReplaced(() => {
+      stop()
+      stop = this.#attached.subscribe(listener)
+      guarded(listener)
+    })
+    return () => {
+      stopReplaced()
+      stop()
+    }
   }
 
   get #attached(): AttachedEntity {
@@ -131,6 +152,12 @@ class EntityHandle implements Entity {
     return this.#options.awareness()
   }
 
+  get branch(): Observable<number> {
+    const { document } = this.#options
+    this.#branch ??= { get: () => document.branch, subscribe: (listener) => document.onReplaced(listener) }
+    return this.#branch
+  }
+
   get canUndo(): boolean {
     return this.#attached.canUndo
   }
@@ -159,6 +186,7 @@ class EntityHandle implements Entity {
   write(write: () => void): Receipt {
     this.#checkOpen()
     const { document, confirmations } = this.#options
+    if (document.isEmpty) throw new TidemarkError('client/not-found', `nothing of ${document.name} is left: its creation was refused`)
     return confirmations.receipt(document.collect(write))
   }
 

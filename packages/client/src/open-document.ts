@@ -5,6 +5,8 @@
  * 1. Every update of the `Y.Doc` that does not come from the store goes to the saver.
  * 2. `known` is the revision of the store that memory includes without gaps; a gap is closed by loading again.
  * 3. No listener on the `Y.Doc` throws, neither ours nor the app's: an exception there would disable the document for good.
+ * 4. When the document has forked, another `Y.Doc` takes the place of the one before, which is destroyed. What is written in that
+ *    one all the same, by an editor that was not mounted anew yet, is stored as of its branch, and so kept aside.
  */
 import { createListeners, guarded, type Listeners, type Random, randomClientId } from '@tidemark/base'
 import type { Row, StoredDocument, StoredUpdate } from '@tidemark/store'
@@ -27,16 +29,18 @@ export interface OpenDocumentOptions {
   /** What the store has of it; left out for a new document. */
   readonly stored?: StoredDocument
   readonly random: Random
-  readonly save: (document: SavedDocument, bytes: Uint8Array) => Promise<StoredAt>
+  readonly save: (document: SavedDocument, bytes: Uint8Array, branch: number) => Promise<StoredAt>
   readonly project: (doc: Y.Doc) => Row | null
 }
 
 export class OpenDocument implements SavedDocument {
   readonly name: string
-  readonly doc: Y.Doc
   /** Called after each change of the document, wherever it came from. */
   readonly changed: Listeners<void> = createListeners()
   readonly #options: OpenDocumentOptions
+  #replaced: Listeners<void> | null = null
+  #doc: Y.Doc
+  #branch: number
   #known = 0
   #newest = 0
   users = 0
@@ -48,14 +52,28 @@ export class OpenDocument implements SavedDocument {
   constructor({ stored, ...options }: OpenDocumentOptions) {
     this.name = options.name
     this.#options = options
-    // The id is new for each life of the document in memory and never stored: two that share one lose values.
-    this.doc = new Y.Doc({ guid: options.name, gc: true })
-    this.doc.clientID = randomClientId(options.random)
-    guardListeners(this.doc)
-    keepFormattingMarks(this.doc)
-    if (stored !== undefined) this.load(stored)
-    // From here on: Yjs encodes each transaction again for whoever listens, and what was just read is stored already.
-    this.doc.on('update', (bytes: Uint8Array, origin: unknown) => guarded(() => this.#updated(bytes, origin)))
+    this.#branch = stored?.record.branch ?? 0
+    this.#doc = this.#hydrate(stored)
+  }
+
+  get doc(): Y.Doc {
+    return this.#doc
+  }
+
+  /** The branch that memory is on. */
+  get branch(): number {
+    return this.#branch
+  }
+
+  /** Calls `listener` when another `Y.Doc` has taken the place of the one before, ahead of `changed`. */
+  onReplaced(listener: () => void): () => void {
+    this.#replaced ??= createListeners()
+    return this.#replaced.add(listener)
+  }
+
+  /** Whether nothing is left of it, since the relay refused its creation. */
+  get isEmpty(): boolean {
+    return this.#branch > 0 && this.#doc.store.clients.size === 0
   }
 
   get known(): number {
@@ -76,12 +94,48 @@ export class OpenDocument implements SavedDocument {
     return this.#options.project(this.doc)
   }
 
-  /** Brings in what the store has; safe to repeat. */
+  /** Brings in what the store has; safe to repeat. @throws what Yjs throws at damaged bytes; memory is then as it was. */
   load(stored: StoredDocument): void {
     const { record } = stored
+    if (record.branch > this.#branch) return this.#replace(stored)
     applyStored(this.doc, stored, origins.loaded)
-    this.#known = Math.max(this.#known, record.revision)
+    this.#includes(record.revision)
+  }
+
+  #includes(revision: number): void {
+    this.#known = Math.max(this.#known, revision)
     this.#newest = Math.max(this.#newest, this.#known)
+  }
+
+  #replace(stored: StoredDocument): void {
+    const [before, ended] = [this.#doc, this.#branch]
+    this.#doc = this.#hydrate(stored)
+    before.destroy()
+    before.on('update', (bytes: Uint8Array, origin: unknown) => guarded(() => this.#save(bytes, origin, ended)))
+    this.#branch = stored.record.branch
+    this.#replaced?.emit()
+    this.changed.emit()
+  }
+
+  /** The id is new for each life of the document in memory and never stored: two that share one lose values. */
+  #hydrate(stored: StoredDocument | undefined): Y.Doc {
+    const doc = new Y.Doc({ guid: this.name, gc: true })
+    doc.clientID = randomClientId(this.#options.random)
+    guardListeners(doc)
+    keepFormattingMarks(doc)
+    if (stored !== undefined) {
+      applyStored(doc, stored, origins.loaded)
+      this.#includes(stored.record.revision)
+    }
+    const branch = stored?.record.branch ?? 0
+    // From here on: Yjs encodes each transaction again for whoever listens, and what was just read is stored already.
+    doc.on('update', (bytes: Uint8Array, origin: unknown) =>
+      guarded(() => {
+        this.#save(bytes, origin, branch)
+        this.changed.emit()
+      }),
+    )
+    return doc
   }
 
   /** Whether memory includes every revision that was heard of, and nothing that is not stored. */
@@ -128,17 +182,15 @@ export class OpenDocument implements SavedDocument {
     this.doc.destroy()
   }
 
-  #updated(bytes: Uint8Array, origin: unknown): void {
-    if (origin !== origins.loaded && origin !== origins.stored) {
-      const stored = this.#options.save(this, bytes)
-      this.#unsaved++
-      this.#saved = stored
-        .catch(() => undefined)
-        .then(() => {
-          this.#unsaved--
-        })
-      this.#collecting?.push(stored)
-    }
-    this.changed.emit()
+  #save(bytes: Uint8Array, origin: unknown, branch: number): void {
+    if (origin === origins.loaded || origin === origins.stored) return
+    const stored = this.#options.save(this, bytes, branch)
+    this.#unsaved++
+    this.#saved = stored
+      .catch(() => undefined)
+      .then(() => {
+        this.#unsaved--
+      })
+    this.#collecting?.push(stored)
   }
 }

@@ -18,6 +18,8 @@ import type { StoredDocuments } from './stored.ts'
 export interface StoredAt {
   readonly name: string
   readonly n: number
+  /** Whether it was kept aside, since it was made on a branch of the document that has ended. */
+  readonly isAside: boolean
 }
 
 /** What a document gives the saver. */
@@ -25,6 +27,8 @@ export interface SavedDocument {
   readonly name: string
   /** The revision that the document in memory includes. */
   readonly known: number
+  /** Its branch in memory. */
+  readonly branch: number
   /** The projection as it is now; null when no entity of the space has this type. */
   row(): Row | null
 }
@@ -36,10 +40,14 @@ export interface SaverOptions {
   /** Whether this device has chosen documents only: then a new one may be there already, at the relay, and this device passed over it. */
   readonly isChosen: boolean
   readonly stored: (stored: StoredDocuments, rows: readonly Row[]) => void
+  /** What was written in these documents was kept aside: they stand otherwise in the database than in memory. */
+  readonly aside: (names: ReadonlySet<string>) => void
 }
 
 interface Waiting {
   readonly document: SavedDocument
+  /** The branch of the document that it was written on. */
+  readonly branch: number
   readonly updates: Uint8Array[]
   readonly settle: { resolve(at: StoredAt): void; reject(error: TidemarkError): void }[]
 }
@@ -65,10 +73,10 @@ export class Saver {
   }
 
   /** Stores one local update; resolves with its key once it is in the database. */
-  add(document: SavedDocument, bytes: Uint8Array): Promise<StoredAt> {
+  add(document: SavedDocument, bytes: Uint8Array, branch: number): Promise<StoredAt> {
     if (this.#isClosed) return Promise.reject(new TidemarkError('client/closed', 'the space was closed before this edit'))
-    const waiting = this.#waiting.get(document.name) ?? { document, updates: [], settle: [] }
-    this.#waiting.set(document.name, waiting)
+    const waiting = this.#waiting.get(keyOf(document, branch)) ?? { document, branch, updates: [], settle: [] }
+    this.#waiting.set(keyOf(document, branch), waiting)
     waiting.updates.push(bytes)
     this.#saving.set(true)
     this.#start()
@@ -101,8 +109,8 @@ export class Saver {
   async #run(): Promise<void> {
     let failed = false
     while (this.#waiting.size > 0 && !failed) {
-      const group = [...this.#waiting.values()].slice(0, maxDocumentsTogether)
-      for (const one of group) this.#waiting.delete(one.document.name)
+      const group = this.#nextGroup()
+      for (const one of group) this.#waiting.delete(keyOf(one.document, one.branch))
       try {
         failed = !(await this.#commit(group))
       } catch (error) {
@@ -117,11 +125,22 @@ export class Saver {
     if (failed) this.#cancelRetry = this.#options.clock.schedule(retryMs, () => this.#start())
   }
 
+  /** One branch of a document at a time: what was written on the one that has ended is kept aside as a whole. */
+  #nextGroup(): Waiting[] {
+    const byName = new Map<string, Waiting>()
+    for (const one of this.#waiting.values()) {
+      if (byName.size >= maxDocumentsTogether) break
+      if (!byName.has(one.document.name)) byName.set(one.document.name, one)
+    }
+    return [...byName.values()]
+  }
+
   async #commit(group: readonly Waiting[]): Promise<boolean> {
-    const updates = group.map(({ document, updates }): StoredUpdate => {
-      return { ...this.#options.nextKey(), name: document.name, bytes: mergeGrouped(updates), origin: 'local' }
+    const updates = group.map(({ document, branch, updates }): StoredUpdate => {
+      return { ...this.#options.nextKey(), name: document.name, bytes: mergeGrouped(updates), origin: 'local', branch }
     })
-    const rows = group.flatMap(({ document }): RowWrite[] => {
+    const rows = group.flatMap(({ document, branch }): RowWrite[] => {
+      if (branch !== document.branch) return []
       let row: Row | null = null
       // A projection that throws must not keep the edit from being stored; the row is then behind, and shown so.
       guarded(() => {
@@ -138,9 +157,12 @@ export class Saver {
       this.#putBack(group)
       return false
     }
-    guarded(() => this.#options.stored({ updates, revisions: committed.revisions }, rows))
-    group.forEach((one, index) => {
-      for (const settle of one.settle) settle.resolve({ name: one.document.name, n: (updates[index] as StoredUpdate).n })
+    const { aside, revisions } = committed
+    const isKept = ({ name }: { readonly name: string }): boolean => !aside.has(name)
+    guarded(() => this.#options.stored({ updates: updates.filter(isKept), revisions }, rows.filter(isKept)))
+    if (aside.size > 0) guarded(() => this.#options.aside(aside))
+    group.forEach(({ document: { name }, settle }, index) => {
+      for (const one of settle) one.resolve({ name, n: (updates[index] as StoredUpdate).n, isAside: aside.has(name) })
     })
     return true
   }
@@ -148,10 +170,10 @@ export class Saver {
   /** What was not stored goes in front of what was written meanwhile. */
   #putBack(group: readonly Waiting[]): void {
     const later = this.#waiting
-    this.#waiting = new Map(group.map((one) => [one.document.name, one]))
-    for (const [name, one] of later) {
-      const earlier = this.#waiting.get(name)
-      if (earlier === undefined) this.#waiting.set(name, one)
+    this.#waiting = new Map(group.map((one) => [keyOf(one.document, one.branch), one]))
+    for (const [key, one] of later) {
+      const earlier = this.#waiting.get(key)
+      if (earlier === undefined) this.#waiting.set(key, one)
       else {
         earlier.updates.push(...one.updates)
         earlier.settle.push(...one.settle)
@@ -159,3 +181,5 @@ export class Saver {
     }
   }
 }
+
+const keyOf = ({ name }: SavedDocument, branch: number): string => `${branch} ${name}`

@@ -16,8 +16,8 @@ import {
 import type { Json, LocalStore, Row } from '@tidemark/store'
 import type * as Y from 'yjs'
 import type { EntityAwareness } from './awareness.ts'
-import { Background, backgroundLimits } from './background.ts'
-import { Compactor } from './compactor.ts'
+import { Background } from './background.ts'
+import { createCompactor } from './compactor.ts'
 import { Documents } from './documents.ts'
 import { createEntity, type Entity } from './entity.ts'
 import type { OpenDocument } from './open-document.ts'
@@ -25,12 +25,15 @@ import type { Platform } from './platform.ts'
 import { Presence } from './presence.ts'
 import { createQuery, type Query, type QueryOptions } from './query.ts'
 import { Confirmations } from './receipt.ts'
-import { RowTable } from './row-table.ts'
+import { RefusedList } from './refused-changes.ts'
 import { Saver } from './saver.ts'
 import type { Space, SpaceOptions, User } from './space.ts'
 import { createSpaceDocuments, type SpaceDocuments } from './space-documents.ts'
+import { SpaceRows } from './space-rows.ts'
 import { fromPlainError } from './status.ts'
 import type { StoredDocuments } from './stored.ts'
+import type { UpdateKey } from './sync/branching.ts'
+import { nothingLeft } from './sync/erase.ts'
 import { SyncControl } from './sync-control.ts'
 import { joinTabs, type RowAt, type TabMessage, type Tabs } from './tabs.ts'
 import { lookupOf, type TargetsOptions, targetTypes } from './targets.ts'
@@ -40,9 +43,6 @@ export interface SessionOptions extends Omit<SpaceOptions, 'store'> {
   readonly store: LocalStore
   readonly replica: string
 }
-
-/** How long compaction waits for a quiet moment at most. */
-const idleAtMostMs = 30_000
 
 export async function createSession(options: SessionOptions): Promise<Space> {
   const { values } = await options.store.state()
@@ -57,10 +57,8 @@ class Session implements Space {
   readonly #definitions: ReadonlyMap<string, EntityDefinition>
   readonly #documents: Documents
   readonly #attached = new WeakMap<OpenDocument, AttachedEntity>()
-  /** Queries that somebody follows: their rows are looked after first. */
-  readonly #queries = new Set<Query<unknown>>()
   readonly #followed = new WeakSet<OpenDocument>()
-  readonly #tables = new Map<string, RowTable>()
+  readonly #rows: SpaceRows
   readonly #saver: Saver
   readonly #confirmations: Confirmations
   readonly #background: Background
@@ -68,6 +66,7 @@ class Session implements Space {
   readonly #presence: Presence
   readonly #tabs: Tabs
   readonly sync: SyncControl
+  readonly refused: RefusedList
   readonly documents: SpaceDocuments
   #n = 0
   #closing: Promise<void> | null = null
@@ -80,25 +79,30 @@ class Session implements Space {
     const { clock, random } = platform
     this.#writer = randomId(random)
     this.#definitions = new Map(options.entities.map((entity) => [entity.type, entity]))
-    this.#confirmations = new Confirmations(this.#writer, clock, async (name) => {
-      const stored = await options.store.load([name])
-      return stored.get(name)?.record.problem != null
-    })
+    this.#confirmations = new Confirmations(this.#writer, clock, store)
     const nextKey = (): { writer: string; n: number } => ({ writer: this.#writer, n: ++this.#n })
     const isChosen = options.scope === 'opened'
-    this.#saver = new Saver({ store, clock, nextKey, isChosen, stored: (stored, rows) => this.#savedHere(stored, rows) })
+    this.#saver = new Saver({
+      store,
+      clock,
+      nextKey,
+      isChosen,
+      stored: (stored, rows) => this.#savedHere(stored, rows),
+      aside: (names) => this.#branched(names),
+    })
     this.#documents = new Documents({
       store,
       clock,
       random,
-      save: (document, bytes) => this.#saver.add(document, bytes),
+      save: (document, bytes, branch) => this.#saver.add(document, bytes, branch),
       project: (doc) => this.#project(doc.guid, doc),
     })
     const channel = `${encodeURIComponent(options.user.id)}:${encodeURIComponent(options.name)}`
+    this.#rows = new SpaceRows(this.#documents, (type) => store.rows(type))
     this.#background = new Background({
       store,
-      compactor: this.#createCompactor(`tidemark-compact:${channel}`),
-      onScreen: () => this.#onScreen(),
+      compactor: createCompactor(store, platform, { lock: `tidemark-compact:${channel}`, hasRelay: options.relay !== undefined }),
+      onScreen: () => this.#rows.onScreen(),
       clock,
       documents: this.#documents,
       project: (name, doc) => this.#project(name, doc),
@@ -106,13 +110,23 @@ class Session implements Space {
     })
     const post = (message: TabMessage): void => this.#tabs.post(message)
     this.#presence = new Presence({ clock, tab: this.#writer, post, say: (messages) => this.sync.say(messages) })
-    this.sync = new SyncControl({ ...options, nextKey, saver: this.#saver, presence: this.#presence, post })
+    this.refused = new RefusedList({
+      store,
+      nextKey,
+      confirmations: this.#confirmations,
+      project: (name, doc) => this.#project(name, doc)?.value ?? null,
+      readmitted: (stored) => this.#adopted(stored),
+      changed: () => post({ type: 'refused-changed' }),
+      checkOpen: () => this.#checkOpen(),
+    })
+    this.sync = new SyncControl({ ...options, nextKey, saver: this.#saver, presence: this.#presence, refused: this.refused, post })
     this.#stamps = createStampClock({ now: () => clock.now() + (this.sync.clockOffsetMs ?? clockOffsetMs) })
     this.sync.events.add((event) => {
       if (event.type === 'stored') this.#storedByFeed(event.stored)
       else if (event.type === 'erased') this.#erased(event.rows)
       else if (event.type === 'acknowledged') this.#confirmations.acknowledged(event.items, event.names)
       else if (event.type === 'retried') this.#confirmations.retried(event.names)
+      else if (event.type === 'forked') this.#forked(event.name, event.updates, event.error)
       else this.#confirmations.refused(event.name, event.error)
     })
     this.#tabs = joinTabs({
@@ -181,8 +195,8 @@ class Session implements Space {
 
   query<F extends Fields>(entity: EntityDefinition<F>, options: QueryOptions<RowValue<F>> = {}): Query<RowValue<F>> {
     this.#check(entity)
-    const query = createQuery<RowValue<F>>(this.#table(entity.type), options, () => this.#queries.delete(query))
-    this.#queries.add(query)
+    const query = createQuery<RowValue<F>>(this.#rows.table(entity.type), options, () => ends())
+    const ends = this.#rows.follow(query)
     return query
   }
 
@@ -209,6 +223,7 @@ class Session implements Space {
     this.#tabs.close()
     this.#background.close()
     this.#confirmations.close()
+    this.refused.close()
     this.#documents.close()
     await this.#options.store.close()
   }
@@ -253,14 +268,16 @@ class Session implements Space {
   #follow(document: OpenDocument): void {
     if (this.#followed.has(document)) return
     this.#followed.add(document)
-    this.#showRow(document)
-    document.changed.add(() => this.#showRow(document))
+    this.#rows.show(document)
+    document.changed.add(() => this.#rows.show(document))
+    // What was attached to the document of before ended with it.
+    document.onReplaced(() => this.#attached.delete(document))
   }
 
   #targets(): TargetsOptions {
     return {
       documents: this.#documents,
-      table: (type) => (this.#definitions.has(type) ? this.#table(type) : null),
+      table: (type) => (this.#definitions.has(type) ? this.#rows.table(type) : null),
       restore: async (type, id) => {
         const target = await this.open(this.#definitions.get(type) as EntityDefinition, id)
         target.restore()
@@ -269,43 +286,12 @@ class Session implements Space {
     }
   }
 
-  /** Lists show what is in memory at once; the stored row follows with the commit. */
-  #showRow(document: OpenDocument): void {
-    const table = this.#tables.get(parseDocumentName(document.name)?.type ?? '')
-    // Projecting costs; where nobody lists the type nobody sees it.
-    const row = table === undefined ? null : document.row()
-    if (row !== null) table?.put(row, document.known)
-  }
-
-  #createCompactor(lock: string): Compactor {
-    const { store, platform, relay } = this.#options
-    const idle = (): Promise<void> =>
-      new Promise((resolve) => {
-        if (platform.whenIdle === undefined) platform.clock.schedule(0, resolve)
-        else platform.whenIdle(resolve, idleAtMostMs)
-      })
-    return new Compactor({ store, locks: platform.locks, lock, hasRelay: relay !== undefined, idle })
-  }
-
-  #onScreen(): readonly string[] {
-    const rows = [...this.#queries].flatMap((query) => query.rows.slice(0, backgroundLimits.onScreen))
-    return [...new Set(rows.map(({ type, id }) => `${type}/${id}`))]
-  }
-
-  #table(type: string): RowTable {
-    const table = this.#tables.get(type) ?? new RowTable(() => this.#options.store.rows(type))
-    if (!this.#tables.has(type)) {
-      this.#tables.set(type, table)
-      for (const document of this.#documents.all()) this.#showRow(document)
-      table.loaded.catch(reportUncaught)
-    } else table.retry()
-    return table
-  }
-
   #project(name: string, doc: Y.Doc): Row | null {
     const parsed = parseDocumentName(name)
     const definition = parsed === null ? undefined : this.#definitions.get(parsed.type)
     if (parsed === null || definition === undefined) return null
+    // Its creation was refused: nothing of it is left, and lists pass over what is deleted.
+    if (doc.store.clients.size === 0) return nothingLeft(parsed, 'refused', this.#options.platform.clock.now())
     return { type: parsed.type, id: parsed.id, value: definition.row(doc) as Json }
   }
 
@@ -338,30 +324,34 @@ class Session implements Space {
   /** A tab leads anew: the one before may have stored what it told nobody. */
   #ledAnew(): void {
     this.#documents.refresh()
-    const { store } = this.#options
-    this.#confirmations
-      .find((names) => store.load(names))
-      .catch((error: unknown) => {
-        if (this.#closing === null) reportUncaught(error)
-      })
+    void this.refused.refresh()
+    this.#confirmations.find().catch((error: unknown) => {
+      if (this.#closing === null) reportUncaught(error)
+    })
+  }
+
+  /** These updates are no longer part of the document, here or in another tab: it goes on without them. */
+  #forked(name: string, updates: readonly UpdateKey[], error: TidemarkError): void {
+    this.#confirmations.forked(name, updates, error)
+    this.#branched([name])
+  }
+
+  /** Documents stand on another branch in the database than in memory, or may do so. */
+  #branched(names: Iterable<string>): void {
+    this.#documents.replaced(names)
+    void this.refused.refresh()
+    if (this.#tabs.isLeader) this.#background.changed(names)
   }
 
   #refreshed(rows: readonly RowAt[]): void {
-    this.#putRows(rows)
+    this.#rows.put(rows)
     this.#tabs.post({ type: 'rows', rows })
   }
 
   /** Documents that were erased for good are no longer open anywhere, and in no list. */
   #erased(rows: readonly RowAt[]): void {
     for (const { row } of rows) this.#documents.erase(`${row.type}/${row.id}`)
-    this.#putRows(rows)
-  }
-
-  /** An open document's row is as in memory, which is never behind for long. */
-  #putRows(rows: readonly RowAt[]): void {
-    for (const { row, revision } of rows) {
-      if (this.#documents.get(`${row.type}/${row.id}`) === undefined) this.#tables.get(row.type)?.put(row, revision)
-    }
+    this.#rows.put(rows)
   }
 
   #heard(message: TabMessage): void {
@@ -372,7 +362,7 @@ class Session implements Space {
         if (this.#tabs.isLeader) this.#background.changed(message.revisions.map(([name]) => name))
         return
       case 'rows':
-        return this.#putRows(message.rows)
+        return this.#rows.put(message.rows)
       case 'erased':
         return this.#erased(message.rows)
       case 'leads':
@@ -383,6 +373,10 @@ class Session implements Space {
         return this.#confirmations.retried(message.names)
       case 'refused':
         return void this.#confirmations.heardRefused(message.name, fromPlainError(message.error) as TidemarkError)
+      case 'forked':
+        return this.#forked(message.name, message.updates, fromPlainError(message.error) as TidemarkError)
+      case 'refused-changed':
+        return void this.refused.refresh()
       case 'lock':
         return void this.#lock().catch(reportUncaught)
       default:

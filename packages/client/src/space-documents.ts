@@ -6,7 +6,7 @@
  */
 import { TidemarkError, toTidemarkError } from '@tidemark/base'
 import { isDocumentName } from '@tidemark/protocol'
-import { isPendingUpdate, type LocalStore, type StoredDocument, type StoredUpdate } from '@tidemark/store'
+import { isPendingUpdate, type LocalStore, type RefusedChange, type StoredDocument, type StoredUpdate } from '@tidemark/store'
 import { emptyUpdate, mergeGrouped, stateAsV1, validateUpdate } from '@tidemark/updates'
 import * as Y from 'yjs'
 import { intact } from './damage.ts'
@@ -18,9 +18,9 @@ import type { StoredDocuments } from './stored.ts'
 export interface DocumentBytes {
   /** Document name, `<type>/<id>`. */
   readonly name: string
-  /** V1 bytes of everything that this device has of it. */
+  /** V1 bytes of everything that this device has of it, also of what the relay refused and is kept aside. */
   readonly state: Uint8Array
-  /** What the relay has not acknowledged of it; null when that is nothing. */
+  /** What the relay has not acknowledged of it, because it waits or was refused; null when that is nothing. */
   readonly pending: {
     /** V1 bytes. */
     readonly update: Uint8Array
@@ -73,7 +73,13 @@ export function createSpaceDocuments({ store, documents, nextKey, isChosen, adop
     async read(names) {
       checkOpen()
       const { value, problem } = await attempt(() => store.load(names), new Map<string, StoredDocument>())
-      const found = [...new Set(names)].map((name) => readable(name, value.get(name), documents.get(name)))
+      const refused = await attempt(() => store.refused(), [])
+      const partsOf = (name: string): Parts => ({
+        stored: value.get(name),
+        open: documents.get(name),
+        refused: refused.value.filter((change) => change.name === name),
+      })
+      const found = [...new Set(names)].map((name) => readable(name, partsOf(name)))
       return { documents: found.flatMap(({ bytes }) => bytes ?? []), problem: problem ?? found.find((one) => one.problem)?.problem ?? null }
     },
     async adopt(adoptees) {
@@ -101,33 +107,48 @@ async function attempt<T>(read: () => Promise<T>, instead: T): Promise<{ value: 
 }
 
 /** One damaged record holds back nothing else: what can be read is given, and the problem names the document that lacks a part. */
-function readable(name: string, stored: StoredDocument | undefined, open: OpenDocument | undefined) {
+function readable(name: string, parts: Parts) {
   try {
-    return { bytes: bytesOf(name, stored, open), problem: null }
+    return { bytes: bytesOf(name, parts), problem: null }
   } catch (cause) {
     const problem = new TidemarkError('updates/invalid', `a damaged part of ${name} was left out`, { cause })
-    return { bytes: stored === undefined ? null : bytesOf(name, intact(stored), open), problem }
+    const { stored } = parts
+    return { bytes: stored === undefined ? null : bytesOf(name, { ...parts, stored: intact(stored) }), problem }
   }
 }
 
+/** What there is of one document: in the database, in memory, and beside it. */
+interface Parts {
+  readonly stored: StoredDocument | undefined
+  readonly open: OpenDocument | undefined
+  readonly refused: readonly RefusedChange[]
+}
+
 /** Null also for what was only announced, so that nobody takes an empty document for one that is there. */
-function bytesOf(name: string, stored: StoredDocument | undefined, open: OpenDocument | undefined): DocumentBytes | null {
+function bytesOf(name: string, { stored, open, refused }: Parts): DocumentBytes | null {
   if (stored === undefined && open === undefined) return null
   const { snapshot, updates, record } = stored ?? { snapshot: null, updates: [], record: null }
-  const kept = mergeGrouped([...(snapshot === null ? [] : [stateAsV1(snapshot)]), ...updates.map(({ bytes }) => bytes)])
+  const aside = refused.flatMap((change) => change.updates.map(({ bytes }) => bytes))
+  const kept = mergeGrouped([...(snapshot === null ? [] : [stateAsV1(snapshot)]), ...updates.map(({ bytes }) => bytes), ...aside])
   const isUnsaved = open !== undefined && open.unsaved > 0
   const inMemory =
     isUnsaved || stored === undefined ? Y.encodeStateAsUpdate((open as OpenDocument).doc, Y.encodeStateVectorFromUpdate(kept)) : null
   const isNothing = inMemory === null && kept.length === emptyUpdate.length
   if (isNothing) return null
   const waiting = record === null ? [] : updates.filter(isPendingUpdate(record)).map(({ bytes }) => bytes)
+  waiting.push(...aside)
   if (isUnsaved && inMemory !== null) waiting.push(inMemory)
+  const since = [record?.pendingSinceMs ?? [], ...refused.map(({ sinceMs }) => sinceMs)].flat()
   return {
     name,
     state: inMemory === null ? kept : mergeGrouped([kept, inMemory]),
     pending:
       waiting.length === 0
         ? null
-        : { update: mergeGrouped(waiting), sinceMs: record?.pendingSinceMs ?? null, problem: record?.problem ?? null },
+        : {
+            update: mergeGrouped(waiting),
+            sinceMs: since.length === 0 ? null : Math.min(...since),
+            problem: record?.problem ?? refused.at(-1)?.code ?? null,
+          },
   }
 }

@@ -12,6 +12,7 @@ import { browserPlatform } from './browser-platform.ts'
 import type { Entity } from './entity.ts'
 import type { Platform } from './platform.ts'
 import type { Query, QueryOptions } from './query.ts'
+import type { RefusedChanges } from './refused-changes.ts'
 import { createSession } from './session.ts'
 import type { SpaceDocuments } from './space-documents.ts'
 import type { SpaceStatus } from './status.ts'
@@ -52,6 +53,8 @@ export interface Space {
   readonly user: User
   readonly status: Observable<SpaceStatus>
   readonly sync: SpaceSync
+  /** Changes that the relay refused, beside the documents that go on without them. */
+  readonly refused: RefusedChanges
   /** All documents as Yjs bytes: for archives, take-over and tools. */
   readonly documents: SpaceDocuments
   /**

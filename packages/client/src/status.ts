@@ -49,6 +49,8 @@ export interface SpaceStatus extends SyncStatus {
   readonly storage: StoreStatus
   /** Whether this tab has writes that are not in the database yet. */
   readonly saving: boolean
+  /** Changes that the relay refused and that are kept beside their documents: `space.refused` lists them. */
+  readonly refused: number
   /** Whether the space was locked by `space.lock()`, here or in another tab: it is closed, and to be opened anew. */
   readonly locked: boolean
 }

@@ -15,11 +15,21 @@ import {
 import { type ClientMessage, parseDocumentName } from '@tidemark/protocol'
 import type { Acknowledged, StoredUpdate } from '@tidemark/store'
 import type { Presence } from './presence.ts'
+import type { RefusedChange, RefusedList } from './refused-changes.ts'
 import type { Saver } from './saver.ts'
 import type { SessionOptions } from './session.ts'
 import { settled, within } from './settled.ts'
-import { fromPlainError, initialSyncStatus, type SpaceStatus, type SyncStatus, sameSyncStatus, toPlainError } from './status.ts'
+import {
+  fromPlainError,
+  initialSyncStatus,
+  type PlainError,
+  type SpaceStatus,
+  type SyncStatus,
+  sameSyncStatus,
+  toPlainError,
+} from './status.ts'
 import type { StoredDocuments } from './stored.ts'
+import type { UpdateKey } from './sync/branching.ts'
 import { SyncEngine } from './sync/engine.ts'
 import type { EngineEvent } from './sync/engine-options.ts'
 import type { PendingEntity, SpaceSync } from './sync-api.ts'
@@ -29,6 +39,7 @@ export interface SyncControlOptions extends SessionOptions {
   readonly nextKey: () => { readonly writer: string; readonly n: number }
   readonly saver: Saver
   readonly presence: Presence
+  readonly refused: RefusedList
   readonly post: (message: TabMessage) => void
 }
 
@@ -37,6 +48,7 @@ export type SyncControlEvent =
   | { readonly type: 'stored'; readonly stored: StoredDocuments }
   | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[]; readonly names: readonly string[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
+  | { readonly type: 'forked'; readonly name: string; readonly updates: readonly UpdateKey[]; readonly error: TidemarkError }
   | { readonly type: 'erased'; readonly rows: readonly RowAt[] }
   /** Of all documents, where the names are not known yet. */
   | { readonly type: 'retried'; readonly names: readonly string[] | null }
@@ -62,6 +74,8 @@ export class SyncControl implements SpaceSync {
   #isPaused: boolean
   /** Documents that this tab asked the leading one for. */
   readonly #fetches = new Map<string, PromiseWithResolvers<boolean>>()
+  /** Counted together with what is pending. */
+  #refused = 0
   #isCounting = false
   #isCountAgain = false
   #isClosed = false
@@ -75,7 +89,11 @@ export class SyncControl implements SpaceSync {
     this.#sync = { ...initialSyncStatus, phase: options.relay === undefined ? 'local' : this.#isPaused ? 'paused' : 'connecting' }
     this.#status = createObservable<SpaceStatus>(this.#compose())
     const renew = (): void => this.#status.set(this.#compose())
-    this.#stop.push(options.store.status.subscribe(renew), options.saver.isSaving.subscribe(renew))
+    const refused = (): void => {
+      this.#tell()
+      this.#count()
+    }
+    this.#stop.push(options.store.status.subscribe(renew), options.saver.isSaving.subscribe(renew), options.refused.subscribe(refused))
     this.#count()
   }
 
@@ -231,7 +249,7 @@ export class SyncControl implements SpaceSync {
     if (this.#engine === null) return
     if (command !== 'retry-now') return this.#engine.dispatch({ type: command })
     const refusal = this.#refusal
-    this.#engine.retryNow().then(
+    Promise.all([this.#engine.retryNow(), this.#options.refused.tryAllAgain()]).then(
       () => {
         if (this.#refusal === refusal) this.#refusal = null
         this.#tell()
@@ -260,9 +278,14 @@ export class SyncControl implements SpaceSync {
         return this.events.emit(event)
       case 'refused':
         this.#refusal = event.error
-        post({ type: 'refused', name: event.name, error: toPlainError(event.error) as NonNullable<ReturnType<typeof toPlainError>> })
+        post({ type: 'refused', name: event.name, error: toPlainError(event.error) as PlainError })
         this.events.emit(event)
         return this.#tell()
+      case 'forked':
+        post({ type: 'forked', name: event.name, updates: event.updates, error: toPlainError(event.error) as PlainError })
+        this.events.emit(event)
+        // What is refused no longer waits.
+        return this.#count()
       case 'failed':
         this.#failure = event.error.code === 'store/cursor-moved' ? null : event.error
         return this.#tell()
@@ -280,7 +303,7 @@ export class SyncControl implements SpaceSync {
     const isConnected = engine.phase === 'live' || engine.phase === 'catching-up'
     if (isConnected) this.#failure = null
     this.#options.presence.connected(isConnected)
-    const problem = engine.state.stopped ?? this.#failure ?? this.#refusal
+    const problem = engine.state.stopped ?? this.#failure ?? this.#refusal ?? refusalOf(this.#options.refused.get())
     this.#setSync({
       ...this.#sync,
       phase: engine.phase,
@@ -304,7 +327,8 @@ export class SyncControl implements SpaceSync {
       !sameSyncStatus(before, composed) ||
       before.role !== composed.role ||
       before.storage !== composed.storage ||
-      before.saving !== composed.saving
+      before.saving !== composed.saving ||
+      before.refused !== composed.refused
     )
       this.#status.set(composed)
   }
@@ -316,6 +340,7 @@ export class SyncControl implements SpaceSync {
       role: isLeader ? 'leader' : 'follower',
       storage: this.#options.store.status.get(),
       saving: this.#options.saver.isSaving.get(),
+      refused: this.#refused,
       locked: this.#isLocked,
     }
   }
@@ -334,9 +359,12 @@ export class SyncControl implements SpaceSync {
     try {
       while (this.#isCountAgain && !this.#isClosed) {
         this.#isCountAgain = false
-        const pending = await this.#options.store.pendingTotals()
+        const { refused, ...pending } = await this.#options.store.pendingTotals()
         // Something was stored or acknowledged meanwhile: this count may be of before.
-        if (!this.#isCountAgain) this.#setSync({ ...this.#sync, pending })
+        if (this.#isCountAgain) continue
+        this.#refused = refused
+        this.#setSync({ ...this.#sync, pending })
+        if (refused !== this.#options.refused.get().length) void this.#options.refused.refresh()
       }
     } finally {
       // In the same turn as the last look at `#isCountAgain`, so that no request falls between.
@@ -359,4 +387,9 @@ export class SyncControl implements SpaceSync {
       },
     )
   }
+}
+
+function refusalOf(changes: readonly RefusedChange[]): TidemarkError | null {
+  const last = changes.at(-1)
+  return last === undefined ? null : new TidemarkError(last.code, `the relay refused a change of ${last.name}`)
 }

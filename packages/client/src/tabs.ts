@@ -9,6 +9,7 @@ import type { AwarenessEntry } from '@tidemark/protocol'
 import type { Acknowledged, Row, StoredUpdate } from '@tidemark/store'
 import type { Channel, Platform } from './platform.ts'
 import type { PlainError, SyncStatus } from './status.ts'
+import type { UpdateKey } from './sync/branching.ts'
 
 /** A row, and the revision of its document that it reflects. */
 export interface RowAt {
@@ -22,6 +23,10 @@ export type TabMessage =
   | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[]; readonly names: readonly string[] }
   | { readonly type: 'retried'; readonly names: readonly string[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: PlainError }
+  /** These updates were taken out of the document, which goes on without them. */
+  | { readonly type: 'forked'; readonly name: string; readonly updates: readonly UpdateKey[]; readonly error: PlainError }
+  /** The list of refused changes is another one. */
+  | { readonly type: 'refused-changed' }
   | { readonly type: 'status'; readonly status: Omit<SyncStatus, 'problem'> & { readonly problem: PlainError | null } }
   /** Another tab leads from now on; the one before may have ended before it could tell what it stored. */
   | { readonly type: 'leads' }

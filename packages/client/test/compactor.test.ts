@@ -130,7 +130,7 @@ test('[P5] of a long backlog the oldest are folded in groups, which are pushed a
   expect(sorted[0]).toMatchObject({ n: compactionLimits.fold, origin: 'local' })
   expect(sorted.slice(-100)).toEqual(pending.slice(-100))
   await store.commit({ acknowledged: [{ name, writer: 'w', upTo: 5_100, seq: 1 }] })
-  expect(await store.pendingTotals()).toEqual({ documents: 0, bytes: 0, sinceMs: null })
+  expect(await store.pendingTotals()).toEqual({ documents: 0, bytes: 0, sinceMs: null, refused: 0 })
 })
 
 test('without a relay everything goes into the state, and one that comes later is given the whole document', async () => {

@@ -17,7 +17,7 @@ test('[P7] Yjs cleaning up formatting is not saved as an edit, which somebody wh
   const saved: Uint8Array[] = []
   const save = async (_document: unknown, bytes: Uint8Array) => {
     saved.push(bytes)
-    return { name: 'report/r1', n: saved.length }
+    return { name: 'report/r1', n: saved.length, isAside: false }
   }
   const document = new OpenDocument({ name: 'report/r1', random: systemRandom, save, project: () => null })
   document.doc.getText('body')

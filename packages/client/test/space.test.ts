@@ -194,9 +194,11 @@ describe('synchronising', () => {
     const small = await space.create(Report, { title: 'Small' })
     await small.created.confirmed
     await expect(large.created.confirmed).rejects.toMatchObject({ code: 'relay/too-large' })
-    await until(space.status, (status) => status.pending.documents === 1 && status.problem?.code === 'relay/too-large')
-    expect(await space.sync.pending()).toMatchObject([{ name: `report/${large.id}`, problem: 'relay/too-large' }])
-    expect(large.shared.notes.length).toBe(5_000)
+    await until(space.status, (status) => status.refused === 1 && status.problem?.code === 'relay/too-large')
+    expect(await space.sync.pending()).toEqual([])
+    const [change] = space.refused.get()
+    expect(change).toMatchObject({ name: `report/${large.id}`, code: 'relay/too-large' })
+    expect(change?.bytes).toBeGreaterThan(5_000)
   })
 
   test('a long offline history travels whole', async () => {

@@ -90,6 +90,11 @@ export class DeviceDisk {
     return this.#journal.length
   }
 
+  /** What was refused and is kept aside. */
+  get refused(): Tables['refused'] {
+    return refusedIn(this.#tables, this.#options.seal)
+  }
+
   /** The `OpenStore` of one tab. */
   open(life: Life, wrap: (store: LocalStore) => LocalStore): OpenStore {
     const faults = { beforeCommit: () => this.#beforeCommit(life) }
@@ -174,6 +179,7 @@ export class DeviceDisk {
       const plain = seal === null ? writes : writes.map((write) => seal.plain(write))
       if (seal !== null) this.#options.bit('sealed')
       for (const write of plain) {
+        if (write.type === 'refused') this.#contents.addRanges(write.update.name, rangesOf(write.update.bytes))
         if (write.type !== 'update') continue
         const { name, bytes, origin } = write.update
         const ranges = rangesOf(bytes)
@@ -223,11 +229,16 @@ function mirrorOf(tables: Tables, seal: SealedDisk | null): Mirror {
   return mirror
 }
 
+/** What was refused is kept too. */
 function contentsOf(tables: Tables, seal: SealedDisk | null): Contents {
   const contents = new Contents()
   for (const key of tables.records.keys()) eachUpdate(tables, key, seal, (name, bytes) => contents.add(name, bytes))
+  for (const { name, bytes } of refusedIn(tables, seal)) contents.add(name, bytes)
   return contents
 }
+
+const refusedIn = (tables: Tables, seal: SealedDisk | null): Tables['refused'] =>
+  seal === null ? tables.refused : tables.refused.map((update) => seal.update(update))
 
 function eachUpdate(tables: Tables, key: string, seal: SealedDisk | null, add: (name: string, bytes: Uint8Array) => void): void {
   const name = seal === null ? key : seal.name(key)

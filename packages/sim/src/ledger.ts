@@ -87,9 +87,13 @@ export class Ledger {
     return this.#writes
   }
 
-  /** Notes every later local transaction of the entity's document. */
-  observe(tab: Tab, entity: Pick<Entity, 'doc'>): void {
-    const { doc } = entity
+  /** Notes every later local transaction of the entity's document, and of those that take its place. */
+  observe(tab: Tab, entity: Pick<Entity, 'doc' | 'branch'>): void {
+    this.#observe(tab, entity)
+    entity.branch.subscribe(() => this.#observe(tab, entity))
+  }
+
+  #observe(tab: Tab, { doc }: Pick<Entity, 'doc'>): void {
     if (this.#observed.has(doc)) return
     this.#observed.add(doc)
     doc.on('update', (bytes: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
@@ -107,7 +111,7 @@ export class Ledger {
   }
 
   /** Notes what `create` wrote before anybody could observe it. */
-  created(tab: Tab, entity: Pick<Entity, 'doc' | 'created'>, fields: Readonly<Record<string, Json>>): WriteRecord {
+  created(tab: Tab, entity: Pick<Entity, 'doc' | 'branch' | 'created'>, fields: Readonly<Record<string, Json>>): WriteRecord {
     const { doc } = entity
     const write = this.#note(tab, doc.guid, Y.encodeStateAsUpdate(doc), new Map())
     write.fields = fields
@@ -131,7 +135,8 @@ export class Ledger {
     const open = this.#openByTab.get(tab)
     if (open === undefined || open.length === 0) return
     for (const write of open) this.#saved(write, 'status')
-    if (status.pending.documents > 0 || status.phase === 'local') return
+    // What was refused waits no longer, and was not confirmed.
+    if (status.pending.documents > 0 || status.refused > 0 || status.phase === 'local') return
     for (const write of open.splice(0)) this.#confirmed(write, 'status')
   }
 

@@ -177,15 +177,17 @@ async function updatesBehind(transaction: IDBTransaction, row: DocRow): Promise<
 export function readPendingSum(reader: Reader, bytesKey: string): Promise<PendingSum> {
   return reader.run(async (transaction) => {
     const docs = transaction.objectStore('docs')
-    const [pending, carry, both, oldest, bytes] = await Promise.all([
+    const [pending, carry, both, oldest, bytes, refused] = await Promise.all([
       resultOf(docs.index('pending').count()),
       resultOf(docs.index('carry').count()),
       resultOf(docs.index('carryPending').count()),
       resultOf<DocRow | undefined>(docs.index('pending').get(IDBKeyRange.lowerBound(Number.NEGATIVE_INFINITY))),
       resultOf<StateRow | undefined>(transaction.objectStore('state').get(bytesKey)),
+      resultOf(transaction.objectStore('refused').getAllKeys()),
     ])
+    const changes = new Set(refused.map((key) => JSON.stringify((key as IDBValidKey[]).slice(0, 2))))
     const sum = typeof bytes?.value === 'number' && pending > 0 ? bytes.value : 0
-    return { documents: pending + carry - both, bytes: sum, sinceMs: oldest?.pendingSinceMs ?? null }
+    return { documents: pending + carry - both, bytes: sum, sinceMs: oldest?.pendingSinceMs ?? null, refused: changes.size }
   })
 }
 

@@ -88,6 +88,8 @@ export interface PendingSum {
   readonly bytes: number
   /** When the oldest of it was stored, ms since 1970. */
   readonly sinceMs: number | null
+  /** Refused changes that are kept aside, as of the same moment: what leaves the one count for the other is never in neither. */
+  readonly refused: number
 }
 
 /** Opens the database of one space and user; what `indexedDbStore()` and `memoryStore()` give. */

@@ -117,6 +117,7 @@ class MemoryStore implements LocalStore {
       documents: pending.length + carried.length,
       bytes: this.#tables.pendingBytes,
       sinceMs: pending[0]?.pendingSinceMs ?? null,
+      refused: refusedChangesOf(this.#tables.refused).length,
     }
   }
 

@@ -131,7 +131,7 @@ test('a database of layout 1 is brought to this one, with its marks, cursor and 
   expect(await store.rows('note')).toEqual([{ type: 'note', id: 'a', value: 'row' }])
   expect(await store.state()).toEqual({ cursor: { seq: 3 }, values: { replica: 'r' } })
   await store.commit({ cursor: { follows: { seq: 3 }, next: { seq: 4 } }, acknowledged: [{ name: 'a', writer: 'w', upTo: 2, seq: 4 }] })
-  expect(await store.pendingTotals()).toEqual({ documents: 1, bytes: 0, sinceMs: null })
+  expect(await store.pendingTotals()).toEqual({ documents: 1, bytes: 0, sinceMs: null, refused: 0 })
   const database = await done(indexedDB.open(fullName))
   expect(database.version).toBe(layoutVersion)
   database.close()

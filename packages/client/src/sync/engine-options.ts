@@ -5,6 +5,7 @@ import type { Acknowledged, LocalStore } from '@tidemark/store'
 import type { Platform } from '../platform.ts'
 import type { StoredDocuments } from '../stored.ts'
 import type { RowAt } from '../tabs.ts'
+import type { UpdateKey } from './branching.ts'
 
 export interface RelayOptions {
   /** `ws://` or `wss://`, host and port; the protocol's own path is added. */
@@ -33,6 +34,8 @@ export type EngineEvent =
   | { readonly type: 'retried'; readonly names: readonly string[] }
   | { readonly type: 'acknowledged'; readonly items: readonly Acknowledged[]; readonly names: readonly string[] }
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
+  /** These updates are no longer part of the document, which is to be read anew. */
+  | { readonly type: 'forked'; readonly name: string; readonly updates: readonly UpdateKey[]; readonly error: TidemarkError }
   /** Of these documents nothing is left, since they were erased for good at the relay. */
   | { readonly type: 'erased'; readonly rows: readonly RowAt[] }
   | { readonly type: 'failed'; readonly error: TidemarkError }

@@ -313,6 +313,7 @@ export class SyncEngine {
       send: (messages) => connection.send(messages),
       acknowledged: (items, names) => this.events.emit({ type: 'acknowledged', items, names }),
       refused: (name, error) => this.events.emit({ type: 'refused', name, error }),
+      forked: (name, updates, error) => this.events.emit({ type: 'forked', name, updates, error }),
       failed,
       held: () => this.events.emit({ type: 'state' }),
       sending: (names) => this.#fetcher?.follow(names),

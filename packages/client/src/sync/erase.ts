@@ -6,7 +6,7 @@
  */
 import type { Clock } from '@tidemark/base'
 import { parseDocumentName } from '@tidemark/protocol'
-import type { LocalStore } from '@tidemark/store'
+import type { LocalStore, Row } from '@tidemark/store'
 import { emptyUpdate } from '@tidemark/updates'
 import type { RowAt } from '../tabs.ts'
 
@@ -40,13 +40,19 @@ async function eraseOne(store: LocalStore, clock: Clock, name: string): Promise<
   }
   const replaces = updates.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.length }))
   const parsed = parseDocumentName(name)
-  // Lists pass over what is deleted.
-  const $deleted = { user: '', at: clock.now(), reason: 'erased for good', edited: false }
+  const row = parsed === null ? null : nothingLeft(parsed, 'erased for good', clock.now())
   const { snapshots } = await store.commit({
     docs,
     snapshots: [{ name, bytes: emptyUpdate, format: 'v1', follows: record.snapshotRevision, replaces }],
-    rows: parsed === null ? [] : [{ ...parsed, name, reflects: record.revision, value: { $deleted } }],
+    rows: row === null ? [] : [{ ...row, name, reflects: record.revision }],
   })
   if (!snapshots.has(name)) return 'again'
-  return parsed === null ? null : { row: { ...parsed, value: { $deleted } }, revision: record.revision }
+  return row === null ? null : { row, revision: record.revision }
 }
+
+/** The row of a document of which nothing is left here. Lists pass over what is deleted. */
+export const nothingLeft = ({ type, id }: { readonly type: string; readonly id: string }, reason: string, at: number): Row => ({
+  type,
+  id,
+  value: { $deleted: { user: '', at, reason, edited: false } },
+})

@@ -4,12 +4,16 @@
  * There is no queue: what is pending is read from the store each time, so it is right after a crash, a
  * reload, or another tab's edits. One push or carry of a document is under way at a time; what is written
  * meanwhile goes with the next, so a busy relay gets fewer and larger pushes.
+ *
+ * What a push holds is refused whole, so it is pushed again in halves until one update alone is refused. That one, and what
+ * builds on it, is taken out of the document, which forks; everything else of it goes on.
  */
 import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
 import { type Ack, type ClientMessage, type Refuse, type RelayLimits, wireLimits } from '@tidemark/protocol'
 import type { Acknowledged, DocPatch, LocalStore, PendingDocument, StoredDocument } from '@tidemark/store'
 import { mergeGrouped, stateAsV1 } from '@tidemark/updates'
 import { withoutDamage } from '../damage.ts'
+import { endsBranch, firstPending, refusedWith, type UpdateKey } from './branching.ts'
 import type { NamedChange } from './receiver.ts'
 
 interface InFlight {
@@ -20,6 +24,8 @@ interface InFlight {
   readonly revision: number
   /** What an acknowledgement clears. */
   readonly marks: readonly { readonly writer: string; readonly upTo: number }[]
+  /** The stored updates that were merged. */
+  readonly updates: readonly UpdateKey[]
 }
 
 export interface PusherOptions {
@@ -30,6 +36,8 @@ export interface PusherOptions {
   /** `names`: the documents of which the relay took something, also where none of it was pending. */
   readonly acknowledged: (items: readonly Acknowledged[], names: readonly string[]) => void
   readonly refused: (name: string, error: TidemarkError) => void
+  /** These updates are no longer part of the document: it is to be read anew. */
+  readonly forked: (name: string, updates: readonly UpdateKey[], error: TidemarkError) => void
   readonly failed: (error: TidemarkError) => void
   /** The relay asked for pushes to be held, or that is over. */
   readonly held: () => void
@@ -48,6 +56,8 @@ export class Pusher {
   readonly #busy = new Set<string>()
   /** Documents that this connection may not carry; what the relay has lost of them stays marked for the next one. */
   readonly #uncarried = new Set<string>()
+  /** How many updates of a document are pushed together, while it is looked for the one that is refused. */
+  readonly #together = new Map<string, number>()
   readonly #echoes: { readonly name: string; readonly update: Uint8Array }[] = []
   #n = 0
   #echoBytes = 0
@@ -107,7 +117,10 @@ export class Pusher {
   ack(ack: Ack): void {
     const done = [...this.#inFlight].filter(([n]) => n <= ack.n)
     if (done.length === 0) return
-    for (const [n] of done) this.#inFlight.delete(n)
+    for (const [n, one] of done) {
+      this.#inFlight.delete(n)
+      this.#together.delete(one.name)
+    }
     const acknowledged = done.flatMap(([, one]) => one.marks.map((mark) => ({ name: one.name, seq: ack.seq, ...mark })))
     const docs = done.map(
       ([, one]): DocPatch =>
@@ -190,11 +203,7 @@ export class Pusher {
     const pushable = await this.#pushable(room)
     if (this.#isClosed) return
     const carries = await this.#built('carry', [...documents.values()], carryOf)
-    const pushes = await this.#built(
-      'push',
-      pushable.map((one) => ({ ...one, snapshot: null })),
-      pushOf,
-    )
+    const pushes = await this.#built('push', await Promise.all(pushable.map((one) => this.#part(one))), pushOf)
     const next = [...carries, ...pushes].slice(0, room)
     if (this.#isClosed) return
     const messages: ClientMessage[] = []
@@ -226,12 +235,25 @@ export class Pusher {
     return built
   }
 
+  /** What of a document is pushed together. */
+  async #part({ record, updates }: PendingDocument): Promise<StoredDocument> {
+    const { name } = record
+    const limit = this.#together.get(name) ?? updates.length
+    const stored = limit >= updates.length ? undefined : (await this.#options.store.load([name])).get(name)
+    const part = stored === undefined ? [] : firstPending(stored, limit)
+    return { record, snapshot: null, updates: part.length === 0 ? updates : part }
+  }
+
   /** Its damage is quarantined, and what is left looked at again; what cannot be told apart is reported. */
   async #damaged(kind: InFlight['kind'], stored: StoredDocument, cause: unknown): Promise<void> {
     const { name } = stored.record
     const rest = await withoutDamage(this.#options.store, stored)
     if (rest !== null) this.#isAskedAgain = true
-    else await this.#refused({ kind, name }, new TidemarkError('updates/invalid', `what is stored of ${name} cannot be merged`, { cause }))
+    else
+      await this.#refused(
+        { kind, name, updates: [] },
+        new TidemarkError('updates/invalid', `what is stored of ${name} cannot be merged`, { cause }),
+      )
   }
 
   /** Up to `room` documents to push, oldest first; those that are refused or under way do not take the place of others. */
@@ -259,10 +281,33 @@ export class Pusher {
   }
 
   /** What may not be carried now stays to be carried: no one else may have what the relay lost. */
-  async #refused(one: Pick<InFlight, 'kind' | 'name'>, error: TidemarkError): Promise<void> {
+  async #refused(one: Pick<InFlight, 'kind' | 'name' | 'updates'>, error: TidemarkError): Promise<void> {
+    if (one.kind === 'push' && endsBranch(error.code)) return this.#isolate(one, error)
     if (one.kind === 'carry') this.#uncarried.add(one.name)
     await this.#options.store.commit({ docs: [{ name: one.name, problem: error.code }] })
     this.#options.refused(one.name, error)
+  }
+
+  /** Halves what was refused together; of a single update, ends the branch. */
+  async #isolate({ name, updates }: Pick<InFlight, 'name' | 'updates'>, error: TidemarkError): Promise<void> {
+    this.#isAskedAgain = true
+    this.#together.set(name, Math.ceil(updates.length / 2))
+    const [alone] = updates
+    if (updates.length > 1 || alone === undefined) return
+    this.#together.delete(name)
+    const { store } = this.#options
+    // Again, where another tab stored something of the document meanwhile.
+    for (let isForked = false; !isForked; ) {
+      const stored = (await store.load([name])).get(name)
+      const refused = stored === undefined ? [] : refusedWith(stored, alone)
+      if (stored === undefined || refused.length === 0) return
+      const { forks } = await store.commit({ forks: [{ name, follows: stored.record.revision, refused, code: error.code }] })
+      isForked = forks.has(name)
+      if (isForked) {
+        const keys = refused.map(({ writer, n }) => ({ writer, n }))
+        this.#options.forked(name, keys, error)
+      }
+    }
   }
 }
 
@@ -272,14 +317,15 @@ function pushOf({ record, updates }: StoredDocument): InFlight {
   const upTo = new Map<string, number>()
   for (const { writer, n } of updates) upTo.set(writer, Math.max(n, upTo.get(writer) ?? 0))
   const marks = [...upTo].map(([writer, n]) => ({ writer, upTo: n }))
-  return { kind: 'push', name: record.name, revision: record.revision, update: mergeGrouped(updates.map((update) => update.bytes)), marks }
+  const update = mergeGrouped(updates.map(({ bytes }) => bytes))
+  return { kind: 'push', name: record.name, revision: record.revision, update, marks, updates }
 }
 
 function carryOf({ record, snapshot, updates }: StoredDocument): InFlight {
   const all = updates.map((update) => update.bytes)
   const marks = Object.entries(record.pending).map(([writer, range]) => ({ writer, upTo: range.to }))
   const update = mergeGrouped(snapshot === null ? all : [stateAsV1(snapshot), ...all])
-  return { kind: 'carry', name: record.name, revision: record.revision, update, marks }
+  return { kind: 'carry', name: record.name, revision: record.revision, update, marks, updates: [] }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -82,7 +82,7 @@ export const storeBugs: readonly PlantedBug[] = [
     name: 'nothing is ever counted as pending',
     faults: ['offline', 'latency'],
     oracle: 'P2 confirmed is durable',
-    plant: inStore((store) => ({ ...store, pendingTotals: async () => ({ documents: 0, bytes: 0, sinceMs: null }) })),
+    plant: inStore((store) => ({ ...store, pendingTotals: async () => ({ documents: 0, bytes: 0, sinceMs: null, refused: 0 }) })),
   },
   {
     name: 'what is to be carried back is never found',

@@ -25,7 +25,8 @@ export const sql = {
   pending: 'SELECT name, record FROM docs WHERE pending_since IS NOT NULL ORDER BY pending_since, name LIMIT ?',
   pendingSum: `SELECT (SELECT count(*) FROM docs WHERE pending_since IS NOT NULL)
     + (SELECT count(*) FROM docs WHERE carry = 1 AND pending_since IS NULL) AS documents,
-    (SELECT min(pending_since) FROM docs WHERE pending_since IS NOT NULL) AS since`,
+    (SELECT min(pending_since) FROM docs WHERE pending_since IS NOT NULL) AS since,
+    (SELECT count(*) FROM (SELECT DISTINCT name, branch FROM refused)) AS refused`,
   rowsBehind: 'SELECT name FROM docs WHERE row_mark IS NOT NULL ORDER BY row_mark, name LIMIT ?',
   behind: 'SELECT name FROM docs WHERE behind = 1 ORDER BY name LIMIT ?',
   carrying: 'SELECT name FROM docs WHERE carry = 1 ORDER BY name LIMIT ?',

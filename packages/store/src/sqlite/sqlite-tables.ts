@@ -67,8 +67,9 @@ export class SqliteTables implements DatabaseView {
   }
 
   pendingSum(): PendingSum {
-    const { documents, since } = this.#first('pendingSum') as Cells
-    return { documents: Number(documents), bytes: this.pendingBytes, sinceMs: since === null ? null : Number(since) }
+    const { documents, since, refused } = this.#first('pendingSum') as Cells
+    const sinceMs = since === null ? null : Number(since)
+    return { documents: Number(documents), bytes: this.pendingBytes, sinceMs, refused: Number(refused) }
   }
 
   rows(type: string): Row[] {

@@ -133,14 +133,16 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       })
       expect(await store.rowsBehind(9)).toEqual(['a'])
       await store.commit(ack('a', 'w', 3))
-      expect(await store.pendingTotals()).toEqual({ documents: 0, bytes: 0, sinceMs: null })
+      expect(await store.pendingTotals()).toEqual({ documents: 0, bytes: 0, sinceMs: null, refused: 1 })
+      await store.commit({ discards: [{ name: 'a', branch: 0 }] })
+      expect(await store.pendingTotals()).toEqual({ documents: 0, bytes: 0, sinceMs: null, refused: 0 })
     })
 
     scenario('[7] of all that is pending leaves nothing pending', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1), remote('a', 'w', 2), local('a', 'w', 3)] })
       await store.commit(fork('a', 1, 1, 3))
-      expect(await store.pendingTotals()).toEqual({ documents: 0, bytes: 0, sinceMs: null })
+      expect(await store.pendingTotals()).toEqual({ documents: 0, bytes: 0, sinceMs: null, refused: 1 })
       expect(numbers((await store.load(['a'])).get('a'))).toBe('w2')
     })
 

@@ -1,0 +1,74 @@
+/**
+ * What of a document can go to the relay without the rest, and what is left behind together.
+ *
+ * Why it exists: Yjs clocks have no gaps, so whatever builds on a refused update can never reach anybody either. It is found
+ * as the relay itself finds it: by what is lacking where the update is to be put.
+ *
+ * Invariant: one writer's updates stay in order, since an acknowledgement covers all up to a number.
+ */
+import type { ErrorCode } from '@tidemark/base'
+import { isPendingUpdate, type StoredDocument, type StoredUpdate } from '@tidemark/store'
+import { advanceState, cutUpdate, type DocumentState, stateAsV1, stateOf, validateUpdate, wholeDocument } from '@tidemark/updates'
+
+/** The place of a stored update. */
+export interface UpdateKey {
+  readonly writer: string
+  readonly n: number
+}
+
+/** Refusals of what a change holds, whoever asks again: only without it does the document go on. */
+const forking: ReadonlySet<ErrorCode> = new Set(['relay/forbidden', 'relay/invalid', 'relay/refused', 'relay/too-large'])
+
+export const endsBranch = (code: ErrorCode): boolean => forking.has(code)
+
+/** The first `limit` pending updates of a document, in an order in which each builds only on what is settled or on those before it. */
+export function firstPending(stored: StoredDocument, limit: number): readonly StoredUpdate[] {
+  const { pending, state } = split(stored)
+  const queues = [...Map.groupBy(pending, ({ writer }) => writer).values()].map((queue) => queue.sort((a, b) => a.n - b.n))
+  const first: StoredUpdate[] = []
+  for (let isMoving = true; isMoving && first.length < limit; ) {
+    isMoving = false
+    for (const queue of queues) {
+      while (queue[0] !== undefined && first.length < limit && takes(state, queue[0])) {
+        first.push(queue.shift() as StoredUpdate)
+        isMoving = true
+      }
+    }
+  }
+  return first
+}
+
+/** The refused update, and every pending one that builds on it; empty when it is no longer pending. */
+export function refusedWith(stored: StoredDocument, { writer, n }: UpdateKey): readonly StoredUpdate[] {
+  const { pending, state } = split(stored)
+  const refused = pending.find((update) => update.writer === writer && update.n === n)
+  if (refused === undefined) return []
+  let left = pending.filter((update) => update !== refused)
+  for (let before = Number.POSITIVE_INFINITY; left.length < before; ) {
+    before = left.length
+    left = left.filter((update) => !takes(state, update))
+  }
+  return [refused, ...left]
+}
+
+function split({ record, snapshot, updates }: StoredDocument): { pending: readonly StoredUpdate[]; state: DocumentState } {
+  const isPending = isPendingUpdate(record)
+  const settled = updates.filter((update) => !isPending(update)).map(({ bytes }) => bytes)
+  const state = stateOf(snapshot === null ? [] : [stateAsV1(snapshot)])
+  // They commute where they are stored, and not where they are counted.
+  for (let left = settled, before = Number.POSITIVE_INFINITY; left.length < before; ) {
+    before = left.length
+    left = left.filter((bytes) => !includes(state, bytes))
+  }
+  return { pending: updates.filter(isPending), state }
+}
+
+const takes = (state: DocumentState, { bytes }: StoredUpdate): boolean => includes(state, bytes)
+
+/** Whether all of it finds what it builds on; then it is part of `state`. */
+function includes(state: DocumentState, bytes: Uint8Array): boolean {
+  const cut = cutUpdate(validateUpdate(bytes, wholeDocument), state)
+  if (cut.type === 'incomplete' || (cut.type === 'fits' && cut.dropped)) return false
+  if (cut.type === 'fits') advanceState(state, cut)
+  return true
+}
