@@ -42,6 +42,8 @@ export class Background {
   readonly #unknown = new Set<string>()
   /** By document the revision at which it was last projected from memory: whose row is behind even so, memory has missed something. */
   readonly #fromMemory = new Map<string, number>()
+  /** Documents whose stored rows nobody was told of. */
+  readonly #untold = new Set<string>()
   /** Whether rows on the screen may be behind; asking costs a look at each of them. */
   #isScreenDue = true
   #cancel: () => void = () => {}
@@ -57,6 +59,12 @@ export class Background {
   /** The documents changed, so their rows are behind. */
   changed(names: Iterable<string>): void {
     for (const name of names) this.#unknown.delete(name)
+    this.wake()
+  }
+
+  /** Tells of the rows of these, also where they are stored already. */
+  tell(names: Iterable<string>): void {
+    for (const name of names) this.#untold.add(name)
     this.wake()
   }
 
@@ -127,10 +135,14 @@ export class Background {
       const document = documents.get(name)
       const bytes = stored.get(name)
       // Closed while others were read: what memory held is in the store, which is asked next time.
-      if (bytes === undefined && document === undefined) continue
+      if (bytes === undefined && document === undefined) {
+        this.#untold.delete(name)
+        continue
+      }
       if (bytes === undefined) this.#fromMemory.set(name, document?.known ?? 0)
       else if (document !== undefined && document.known < bytes.record.revision) documents.reload(document)
       const row = bytes === undefined ? rowOf(document) : await this.#project(bytes)
+      this.#untold.delete(name)
       if (row === null) this.#unknown.add(name)
       else rows.push({ ...row, name, reflects: bytes?.record.revision ?? document?.known ?? 0 })
     }
@@ -143,6 +155,8 @@ export class Background {
   async #nextBehind(): Promise<readonly string[]> {
     const { store, onScreen } = this.#options
     const isKnown = (name: string): boolean => !this.#unknown.has(name)
+    const untold = [...this.#untold].filter(isKnown).slice(0, backgroundLimits.slice)
+    if (untold.length > 0) return untold
     const seen = this.#isScreenDue ? onScreen().filter(isKnown).slice(0, backgroundLimits.onScreen) : []
     this.#isScreenDue = false
     const first = seen.length === 0 ? [] : await store.rowsBehind(backgroundLimits.slice, seen)

@@ -3,7 +3,7 @@
  * tells whom.
  */
 import { randomId, reportUncaught, TidemarkError } from '@tidemark/base'
-import { documentName, parseDocumentName } from '@tidemark/protocol'
+import { documentName } from '@tidemark/protocol'
 import {
   type AttachedEntity,
   createStampClock,
@@ -13,7 +13,7 @@ import {
   type EntityRow as RowValue,
   type StampClock,
 } from '@tidemark/schema'
-import type { Json, LocalStore, Row } from '@tidemark/store'
+import type { LocalStore, Row } from '@tidemark/store'
 import type * as Y from 'yjs'
 import type { EntityAwareness } from './awareness.ts'
 import { Background } from './background.ts'
@@ -29,14 +29,15 @@ import { RefusedList } from './refused-changes.ts'
 import { Saver } from './saver.ts'
 import type { Space, SpaceOptions, User } from './space.ts'
 import { createSpaceDocuments, type SpaceDocuments } from './space-documents.ts'
-import { SpaceRows } from './space-rows.ts'
+import { projected, SpaceRows } from './space-rows.ts'
 import { fromPlainError } from './status.ts'
 import type { StoredDocuments } from './stored.ts'
 import type { UpdateKey } from './sync/branching.ts'
-import { nothingLeft } from './sync/erase.ts'
+import type { Sent } from './sync/pusher.ts'
 import { SyncControl } from './sync-control.ts'
 import { joinTabs, type RowAt, type TabMessage, type Tabs } from './tabs.ts'
 import { lookupOf, type TargetsOptions, targetTypes } from './targets.ts'
+import { Told } from './told.ts'
 
 export interface SessionOptions extends Omit<SpaceOptions, 'store'> {
   readonly platform: Platform
@@ -68,6 +69,7 @@ class Session implements Space {
   readonly sync: SyncControl
   readonly refused: RefusedList
   readonly documents: SpaceDocuments
+  readonly #told: Told
   #n = 0
   #closing: Promise<void> | null = null
 
@@ -78,6 +80,7 @@ class Session implements Space {
     const { platform, store } = options
     const { clock, random } = platform
     this.#writer = randomId(random)
+    this.#told = new Told(this.#writer, clock.now())
     this.#definitions = new Map(options.entities.map((entity) => [entity.type, entity]))
     this.#confirmations = new Confirmations(this.#writer, clock, store)
     const nextKey = (): { writer: string; n: number } => ({ writer: this.#writer, n: ++this.#n })
@@ -123,6 +126,7 @@ class Session implements Space {
     this.#stamps = createStampClock({ now: () => clock.now() + (this.sync.clockOffsetMs ?? clockOffsetMs) })
     this.sync.events.add((event) => {
       if (event.type === 'stored') this.#storedByFeed(event.stored)
+      else if (event.type === 'sending') this.#sending(event.sent)
       else if (event.type === 'erased') this.#erased(event.rows)
       else if (event.type === 'acknowledged') this.#confirmations.acknowledged(event.items, event.names)
       else if (event.type === 'retried') this.#confirmations.retried(event.names)
@@ -287,12 +291,7 @@ class Session implements Space {
   }
 
   #project(name: string, doc: Y.Doc): Row | null {
-    const parsed = parseDocumentName(name)
-    const definition = parsed === null ? undefined : this.#definitions.get(parsed.type)
-    if (parsed === null || definition === undefined) return null
-    // Its creation was refused: nothing of it is left, and lists pass over what is deleted.
-    if (doc.store.clients.size === 0) return nothingLeft(parsed, 'refused', this.#options.platform.clock.now())
-    return { type: parsed.type, id: parsed.id, value: definition.row(doc) as Json }
+    return projected(this.#definitions, name, doc, this.#options.platform.clock.now())
   }
 
   #savedHere(stored: StoredDocuments, rows: readonly Row[]): void {
@@ -308,15 +307,26 @@ class Session implements Space {
   }
 
   #storedByFeed(stored: StoredDocuments): void {
+    this.#share(stored)
+    this.#background.changed(stored.revisions.keys())
+  }
+
+  /** A tab may have ended between storing and telling: this one tells in its place. */
+  #sending(sent: readonly Sent[]): void {
+    const untold = this.#told.missing(sent)
+    if (untold.revisions.size === 0) return
+    this.#share(untold)
+    this.#background.tell(untold.revisions.keys())
+  }
+
+  #share(stored: StoredDocuments): void {
     this.#documents.stored(stored)
     this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
-    this.#background.changed(stored.revisions.keys())
   }
 
   /** As if the feed had brought them, by any tab: only the leading one refreshes rows and carries. */
   #adopted(stored: StoredDocuments): void {
-    this.#documents.stored(stored)
-    this.#tabs.post({ type: 'stored', updates: stored.updates, revisions: [...stored.revisions] })
+    this.#share(stored)
     this.sync.wrote(stored.updates)
     if (this.#tabs.isLeader) this.#background.changed(stored.revisions.keys())
   }
@@ -357,6 +367,7 @@ class Session implements Space {
   #heard(message: TabMessage): void {
     switch (message.type) {
       case 'stored':
+        this.#told.note(message.updates)
         this.#documents.stored({ updates: message.updates, revisions: new Map(message.revisions) })
         this.sync.wrote(message.updates)
         if (this.#tabs.isLeader) this.#background.changed(message.revisions.map(([name]) => name))

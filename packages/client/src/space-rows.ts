@@ -1,13 +1,26 @@
 /** The rows that the lists of one tab show: of open documents as they are in memory, of all others as they are stored. */
 import { reportUncaught } from '@tidemark/base'
 import { parseDocumentName } from '@tidemark/protocol'
-import type { Row } from '@tidemark/store'
+import type { EntityDefinition } from '@tidemark/schema'
+import type { Json, Row } from '@tidemark/store'
+import type * as Y from 'yjs'
 import { backgroundLimits } from './background.ts'
 import type { Documents } from './documents.ts'
 import type { OpenDocument } from './open-document.ts'
 import type { Query } from './query.ts'
 import { RowTable } from './row-table.ts'
+import { nothingLeft } from './sync/erase.ts'
 import type { RowAt } from './tabs.ts'
+
+/** What a document's row says; null for a type that this build does not know. */
+export function projected(definitions: ReadonlyMap<string, EntityDefinition>, name: string, doc: Y.Doc, nowMs: number): Row | null {
+  const parsed = parseDocumentName(name)
+  const definition = parsed === null ? undefined : definitions.get(parsed.type)
+  if (parsed === null || definition === undefined) return null
+  // Its creation was refused, and lists pass over what is deleted.
+  if (doc.store.clients.size === 0) return nothingLeft(parsed, 'refused', nowMs)
+  return { type: parsed.type, id: parsed.id, value: definition.row(doc) as Json }
+}
 
 export class SpaceRows {
   readonly #documents: Documents

@@ -32,6 +32,7 @@ import type { StoredDocuments } from './stored.ts'
 import type { UpdateKey } from './sync/branching.ts'
 import { SyncEngine } from './sync/engine.ts'
 import type { EngineEvent } from './sync/engine-options.ts'
+import type { Sent } from './sync/pusher.ts'
 import type { PendingEntity, SpaceSync } from './sync-api.ts'
 import type { RowAt, TabMessage } from './tabs.ts'
 
@@ -50,6 +51,7 @@ export type SyncControlEvent =
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
   | { readonly type: 'forked'; readonly name: string; readonly updates: readonly UpdateKey[]; readonly error: TidemarkError }
   | { readonly type: 'erased'; readonly rows: readonly RowAt[] }
+  | { readonly type: 'sending'; readonly sent: readonly Sent[] }
   /** Of all documents, where the names are not known yet. */
   | { readonly type: 'retried'; readonly names: readonly string[] | null }
 
@@ -264,6 +266,7 @@ export class SyncControl implements SpaceSync {
       case 'state':
         return this.#tell()
       case 'stored':
+      case 'sending':
         return this.events.emit(event)
       case 'acknowledged':
         post({ type: 'acknowledged', items: event.items, names: event.names })

@@ -110,17 +110,35 @@ describe('tabs', () => {
     expect(theirs.rows[0]?.value.title).toBe('Three')
   })
 
-  test('what a tab stored and could not tell before it died is pushed by the leader', async () => {
+  test('what a tab stored and could not tell before it died is pushed by the leader, and shown in every tab', async () => {
     const ann = stage.device('ann-crash')
     // The leader's waits are a thousand times shorter, so that whatever it does now and then is done here.
     const clock = { ...systemClock, schedule: (delayMs: number, run: () => void) => systemClock.schedule(delayMs / 1_000, run) }
     const leader = await stage.browserTab(ann, { platform: { clock } })
     await live(leader)
+    const other = await stage.browserTab(ann)
+    const known = await leader.create(Report, { title: 'Cellar' })
+    await known.created.confirmed
+    const lists = [leader.query(Report), other.query(Report)]
+    const there = await other.open(Report, known.id)
     const mute: Platform['openChannel'] = () => ({ post: () => {}, close: () => {} })
     const dying = await stage.browserTab(ann, { platform: { openChannel: mute } })
     const report = await dying.create(Report, { title: 'Roof' })
     await report.created.saved
+    const theirs = await dying.open(Report, known.id)
+    await theirs.set({ title: 'Cellar, wet' }).saved
     await dying.close()
     await vi.waitFor(() => expect(record(ann, `report/${report.id}`)?.pending).toEqual({}))
+    for (const entity of [known, there]) await until(entity, (value) => value.title === 'Cellar, wet')
+    const titles = ['Cellar, wet', 'Roof']
+    for (const list of lists)
+      await until(
+        list,
+        (rows) =>
+          rows
+            .map(({ value }) => value.title)
+            .sort()
+            .join() === titles.join(),
+      )
   })
 })

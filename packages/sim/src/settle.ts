@@ -66,7 +66,7 @@ function nudge(world: World): void {
       const status = space?.status.get()
       if (isClosing || status === undefined) continue
       if (status.phase === 'paused') space?.sync.resume()
-      if (!isOver.has(status.problem?.code ?? '') && !isToTryAgain(world, device)) continue
+      if (status.refused === 0 && !isOver.has(status.problem?.code ?? '') && !isToTryAgain(world, device)) continue
       world.retried(device)
       space?.sync.retryNow()
     }

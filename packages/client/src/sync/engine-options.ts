@@ -6,6 +6,7 @@ import type { Platform } from '../platform.ts'
 import type { StoredDocuments } from '../stored.ts'
 import type { RowAt } from '../tabs.ts'
 import type { UpdateKey } from './branching.ts'
+import type { Sent } from './pusher.ts'
 
 export interface RelayOptions {
   /** `ws://` or `wss://`, host and port; the protocol's own path is added. */
@@ -36,6 +37,7 @@ export type EngineEvent =
   | { readonly type: 'refused'; readonly name: string; readonly error: TidemarkError }
   /** These updates are no longer part of the document, which is to be read anew. */
   | { readonly type: 'forked'; readonly name: string; readonly updates: readonly UpdateKey[]; readonly error: TidemarkError }
+  | { readonly type: 'sending'; readonly sent: readonly Sent[] }
   /** Of these documents nothing is left, since they were erased for good at the relay. */
   | { readonly type: 'erased'; readonly rows: readonly RowAt[] }
   | { readonly type: 'failed'; readonly error: TidemarkError }

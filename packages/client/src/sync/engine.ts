@@ -19,7 +19,7 @@ import type { SyncPhase } from '../status.ts'
 import { agreement, chosenScope, creditBytes } from './agreement.ts'
 import { Connection, type ConnectionHandlers, type Received } from './connection.ts'
 import type { EngineEvent, EngineOptions } from './engine-options.ts'
-import { eraseDocuments } from './erase.ts'
+import { erase } from './erase.ts'
 import { Fetcher } from './fetcher.ts'
 import { backoffLimits, initialState, phaseOf, type SyncEffect, type SyncEvent, type SyncState, step } from './machine.ts'
 import { Pusher } from './pusher.ts'
@@ -316,7 +316,10 @@ export class SyncEngine {
       forked: (name, updates, error) => this.events.emit({ type: 'forked', name, updates, error }),
       failed,
       held: () => this.events.emit({ type: 'state' }),
-      sending: (names) => this.#fetcher?.follow(names),
+      sending: (sent) => {
+        this.#fetcher?.follow(sent.map(({ name }) => name))
+        this.events.emit({ type: 'sending', sent })
+      },
     })
     this.#pusher = pusher
     this.#fetcher = !this.#offers.has('state')
@@ -340,12 +343,7 @@ export class SyncEngine {
       isEcho: (change) => pusher.isEcho(change),
       lacks: (name) => this.#fetcher?.lacks(name) === true,
       stored: (stored) => this.events.emit({ type: 'stored', stored }),
-      erase: async (names) => {
-        const error = new TidemarkError('relay/purged', 'it was erased at the relay')
-        const erased = await eraseDocuments(store, platform.clock, names)
-        this.events.emit({ type: 'erased', rows: erased.rows })
-        for (const name of erased.names) this.events.emit({ type: 'refused', name, error })
-      },
+      erase: (names) => erase(store, platform.clock, names, (event) => this.events.emit(event)),
       behind: (names) => this.#fetcher?.announced(names),
       moved: (next, bytes) => {
         if (bytes > 0) connection.send([{ type: 'credit', bytes }])

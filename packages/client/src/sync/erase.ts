@@ -4,17 +4,26 @@
  * What the relay never acknowledged stays, since it is nowhere else: it is shown as refused with `relay/purged`, to be exported.
  * Of everything else nothing is left but the name, so that nobody takes it again.
  */
-import type { Clock } from '@tidemark/base'
+import { type Clock, TidemarkError } from '@tidemark/base'
 import { parseDocumentName } from '@tidemark/protocol'
 import type { LocalStore, Row } from '@tidemark/store'
 import { emptyUpdate } from '@tidemark/updates'
 import type { RowAt } from '../tabs.ts'
+import type { EngineEvent } from './engine-options.ts'
 
 export interface Erased {
   /** Those that were here. */
   readonly names: readonly string[]
   /** The rows of those of which nothing is left. */
   readonly rows: readonly RowAt[]
+}
+
+/** Erases what the relay says was erased there, and tells of it. */
+export async function erase(store: LocalStore, clock: Clock, purged: readonly string[], tell: (event: EngineEvent) => void): Promise<void> {
+  const error = new TidemarkError('relay/purged', 'it was erased at the relay')
+  const { names, rows } = await eraseDocuments(store, clock, purged)
+  tell({ type: 'erased', rows })
+  for (const name of names) tell({ type: 'refused', name, error })
 }
 
 export async function eraseDocuments(store: LocalStore, clock: Clock, purged: readonly string[]): Promise<Erased> {

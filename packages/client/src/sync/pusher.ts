@@ -10,7 +10,7 @@
  */
 import { type Clock, type ErrorCode, TidemarkError, toTidemarkError } from '@tidemark/base'
 import { type Ack, type ClientMessage, type Refuse, type RelayLimits, wireLimits } from '@tidemark/protocol'
-import type { Acknowledged, DocPatch, LocalStore, PendingDocument, StoredDocument } from '@tidemark/store'
+import type { Acknowledged, DocPatch, LocalStore, PendingDocument, StoredDocument, StoredUpdate } from '@tidemark/store'
 import { mergeGrouped, stateAsV1 } from '@tidemark/updates'
 import { withoutDamage } from '../damage.ts'
 import { endsBranch, firstPending, refusedWith, type UpdateKey } from './branching.ts'
@@ -25,8 +25,13 @@ interface InFlight {
   /** What an acknowledgement clears. */
   readonly marks: readonly { readonly writer: string; readonly upTo: number }[]
   /** The stored updates that were merged. */
-  readonly updates: readonly UpdateKey[]
+  readonly updates: readonly StoredUpdate[]
+  /** When the document changed last, ms since 1970. */
+  readonly changedMs: number
 }
+
+/** A document of which something is being sent, as it is stored. */
+export type Sent = Pick<InFlight, 'name' | 'revision' | 'updates' | 'changedMs'>
 
 export interface PusherOptions {
   readonly store: LocalStore
@@ -41,8 +46,8 @@ export interface PusherOptions {
   readonly failed: (error: TidemarkError) => void
   /** The relay asked for pushes to be held, or that is over. */
   readonly held: () => void
-  /** These documents are about to be sent. */
-  readonly sending: (names: readonly string[]) => void
+  /** Of these documents something is about to be sent. */
+  readonly sending: (documents: readonly Sent[]) => void
 }
 
 const documentsAtOnce = 64
@@ -212,7 +217,7 @@ export class Pusher {
       else messages.push(this.#start(one))
     }
     if (messages.length > 0 && !this.#isClosed) {
-      this.#options.sending(next.map(({ name }) => name))
+      this.#options.sending(next)
       this.#options.send(messages)
     }
     if (next.length === room) this.#isAskedAgain = true
@@ -318,14 +323,16 @@ function pushOf({ record, updates }: StoredDocument): InFlight {
   for (const { writer, n } of updates) upTo.set(writer, Math.max(n, upTo.get(writer) ?? 0))
   const marks = [...upTo].map(([writer, n]) => ({ writer, upTo: n }))
   const update = mergeGrouped(updates.map(({ bytes }) => bytes))
-  return { kind: 'push', name: record.name, revision: record.revision, update, marks, updates }
+  const { name, revision, changedMs } = record
+  return { kind: 'push', name, revision, changedMs, update, marks, updates }
 }
 
 function carryOf({ record, snapshot, updates }: StoredDocument): InFlight {
   const all = updates.map((update) => update.bytes)
   const marks = Object.entries(record.pending).map(([writer, range]) => ({ writer, upTo: range.to }))
   const update = mergeGrouped(snapshot === null ? all : [stateAsV1(snapshot), ...all])
-  return { kind: 'carry', name: record.name, revision: record.revision, update, marks, updates: [] }
+  const { name, revision, changedMs } = record
+  return { kind: 'carry', name, revision, changedMs, update, marks, updates: [] }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
