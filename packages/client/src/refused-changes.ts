@@ -16,7 +16,7 @@ import {
   TidemarkError,
 } from '@tidemark/base'
 import { parseDocumentName } from '@tidemark/protocol'
-import type { Json, LocalStore, RefusedChange as StoredChange, StoredUpdate } from '@tidemark/store'
+import type { Discard, Json, LocalStore, RefusedChange as StoredChange, StoredUpdate } from '@tidemark/store'
 import { mergeGrouped } from '@tidemark/updates'
 import * as Y from 'yjs'
 import { applyStored } from './damage.ts'
@@ -60,7 +60,7 @@ export interface RefusedChanges extends Observable<readonly RefusedChange[]> {
    * @throws {TidemarkError} `store/…` when the database does not take it; it stays in the list then.
    */
   tryAgain(change: RefusedChange): Promise<Receipt>
-  /** Forgets it for good, on this device, which is the only one that has it. */
+  /** Forgets it for good, on this device, which is the only one that has it; not where more came to it since it was listed. */
   discard(change: RefusedChange): Promise<void>
 }
 
@@ -99,7 +99,7 @@ export class RefusedList implements RefusedChanges {
     this.#reading = this.#reading.then(async () => {
       if (this.#isClosed) return
       try {
-        const changes = (await this.#options.store.refused()).map(shown)
+        const changes = (await this.#options.store.refused()).map(listed)
         if (!isSame(changes, this.#list.get())) this.#list.set(changes)
       } catch (error) {
         // The store's status shows it.
@@ -137,9 +137,11 @@ export class RefusedList implements RefusedChanges {
     for (const change of await this.#options.store.refused()) await this.#readmit(change)
   }
 
-  async discard({ name, branch }: ChangeKey): Promise<void> {
+  async discard(shown: RefusedChange): Promise<void> {
     this.#options.checkOpen()
-    await this.#options.store.commit({ discards: [{ name, branch }] })
+    const change = await this.#find(shown)
+    // What came to it since it was shown was not what the person meant.
+    if (change !== null && bytesIn(change) === shown.bytes) await this.#options.store.commit({ discards: keysOf(change) })
     await this.#hasChanged()
   }
 
@@ -154,7 +156,7 @@ export class RefusedList implements RefusedChanges {
     const current = (await store.load([name])).get(name)?.record.branch ?? 0
     const updates = change.updates.map(({ bytes }): StoredUpdate => ({ ...nextKey(), name, bytes, origin: 'local', branch: current }))
     // In one commit, so that it is never nowhere; where the document forked again meanwhile, it goes to that refused change.
-    const { revisions, aside } = await store.commit({ updates, discards: [{ name, branch }] })
+    const { revisions, aside } = await store.commit({ updates, discards: keysOf(change) })
     if (!aside.has(name)) readmitted({ updates, revisions })
     await this.#hasChanged()
     return updates.map(({ n }) => ({ name, n, isAside: aside.has(name) }))
@@ -170,8 +172,12 @@ export class RefusedList implements RefusedChanges {
   }
 }
 
-function shown({ name, branch, code, sinceMs, updates }: StoredChange): RefusedChange {
-  const parts = updates.map(({ bytes }) => bytes)
+const keysOf = ({ name, branch, updates }: StoredChange): Discard[] => updates.map(({ writer, n }) => ({ name, branch, writer, n }))
+
+const bytesIn = ({ updates }: StoredChange): number => updates.reduce((sum, { bytes }) => sum + bytes.length, 0)
+
+function listed(change: StoredChange): RefusedChange {
+  const { name, branch, code, sinceMs, updates } = change
   return {
     name,
     ...(parseDocumentName(name) ?? { type: '', id: name }),
@@ -179,8 +185,8 @@ function shown({ name, branch, code, sinceMs, updates }: StoredChange): RefusedC
     // Null: only what was written later on the branch is left of it.
     code: code !== null && isErrorCode(code) ? code : 'relay/refused',
     sinceMs,
-    bytes: parts.reduce((sum, { length }) => sum + length, 0),
-    update: mergeGrouped(parts),
+    bytes: bytesIn(change),
+    update: mergeGrouped(updates.map(({ bytes }) => bytes)),
   }
 }
 

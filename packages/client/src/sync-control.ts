@@ -10,10 +10,10 @@ import {
   type Observable,
   reportUncaught,
   TidemarkError,
-  toTidemarkError,
 } from '@tidemark/base'
 import { type ClientMessage, parseDocumentName } from '@tidemark/protocol'
 import type { Acknowledged, StoredUpdate } from '@tidemark/store'
+import { Fetches } from './fetches.ts'
 import type { Presence } from './presence.ts'
 import type { RefusedChange, RefusedList } from './refused-changes.ts'
 import type { Saver } from './saver.ts'
@@ -57,12 +57,6 @@ export type SyncControlEvent =
 
 /** Documents that are looked at to tell whether all that waits was refused. */
 const settledLimit = 10_000
-/** How long another tab may take to get a document. */
-const fetchTimeoutMs = 30_000
-
-const unreachable = (name: string): TidemarkError =>
-  new TidemarkError('relay/unreachable', `${name} is not on this device, and there is no connection`)
-
 export class SyncControl implements SpaceSync {
   readonly events: Listeners<SyncControlEvent> = createListeners()
   readonly #options: SyncControlOptions
@@ -70,12 +64,12 @@ export class SyncControl implements SpaceSync {
   readonly #stop: (() => void)[] = []
   #engine: SyncEngine | null = null
   #sync: SyncStatus = initialSyncStatus
-  #refusal: TidemarkError | null = null
+  /** What holds a document back, until the relay takes something of it or it is tried again. */
+  #refusal: { readonly name: string; readonly error: TidemarkError } | null = null
   /** Why the last attempt failed on this side; null once one succeeds. */
   #failure: TidemarkError | null = null
   #isPaused: boolean
-  /** Documents that this tab asked the leading one for. */
-  readonly #fetches = new Map<string, PromiseWithResolvers<boolean>>()
+  readonly #fetches: Fetches
   /** Counted together with what is pending. */
   #refused = 0
   #isCounting = false
@@ -88,6 +82,7 @@ export class SyncControl implements SpaceSync {
     this.#options = options
     this.#closed.promise.catch(() => undefined) // reason: whoever waits for it hears of it
     this.#isPaused = options.paused ?? false
+    this.#fetches = new Fetches(options.platform.clock, options.post)
     this.#sync = { ...initialSyncStatus, phase: options.relay === undefined ? 'local' : this.#isPaused ? 'paused' : 'connecting' }
     this.#status = createObservable<SpaceStatus>(this.#compose())
     const renew = (): void => this.#status.set(this.#compose())
@@ -175,46 +170,16 @@ export class SyncControl implements SpaceSync {
     this.#engine?.say(messages)
   }
 
-  /**
-   * Gets a document from the relay, through the tab that leads; false when the relay has none of that name.
-   *
-   * @throws {TidemarkError} `relay/unreachable` without a connection, or what the relay says.
-   */
-  async fetch(name: string): Promise<boolean> {
-    if (this.#engine !== null) return this.#engine.fetch(name)
-    if (this.#sync.phase !== 'live' && this.#sync.phase !== 'catching-up') throw unreachable(name)
-    const waiting = this.#fetches.get(name) ?? Promise.withResolvers<boolean>()
-    this.#fetches.set(name, waiting)
-    this.#options.post({ type: 'fetch', name })
-    // The leader may be gone without a word.
-    const cancel = this.#options.platform.clock.schedule(fetchTimeoutMs, () => waiting.reject(unreachable(name)))
-    try {
-      return await waiting.promise
-    } finally {
-      cancel()
-      this.#fetches.delete(name)
-    }
-  }
-
-  /** Another tab asks for a document. */
-  #fetchFor(name: string): void {
-    this.#engine?.fetch(name).then(
-      (isFound) => this.#options.post({ type: 'fetched', name, isFound, error: null }),
-      (error: unknown) =>
-        this.#options.post({ type: 'fetched', name, isFound: false, error: toPlainError(toTidemarkError(error, 'relay/unreachable')) }),
-    )
-  }
-
-  #fetched({ name, isFound, error }: TabMessage & { readonly type: 'fetched' }): void {
-    const failure = fromPlainError(error)
-    if (failure === null) this.#fetches.get(name)?.resolve(isFound)
-    else this.#fetches.get(name)?.reject(failure)
+  /** See `Fetches.fetch`. */
+  fetch(name: string): Promise<boolean> {
+    const { phase } = this.#sync
+    return this.#fetches.fetch(name, this.#engine, phase === 'live' || phase === 'catching-up')
   }
 
   heard(message: TabMessage): void {
     this.#options.presence.heard(message)
-    if (message.type === 'fetch') this.#fetchFor(message.name)
-    if (message.type === 'fetched') this.#fetched(message)
+    if (message.type === 'fetch') this.#fetches.fetchFor(message.name, this.#engine)
+    if (message.type === 'fetched') this.#fetches.fetched(message)
     if (message.type === 'command') this.#obey(message.command)
     else if (message.type === 'joined' && this.#engine !== null) this.#post()
     else if (message.type === 'status' && this.#engine === null) {
@@ -272,6 +237,7 @@ export class SyncControl implements SpaceSync {
         post({ type: 'acknowledged', items: event.items, names: event.names })
         this.events.emit(event)
         this.#sync = { ...this.#sync, lastConfirmedMs: this.#options.platform.clock.now() }
+        this.#taken(event.names)
         return this.#count()
       case 'retried':
         post(event)
@@ -280,7 +246,7 @@ export class SyncControl implements SpaceSync {
         post(event)
         return this.events.emit(event)
       case 'refused':
-        this.#refusal = event.error
+        this.#refusal = event
         post({ type: 'refused', name: event.name, error: toPlainError(event.error) as PlainError })
         this.events.emit(event)
         return this.#tell()
@@ -299,6 +265,14 @@ export class SyncControl implements SpaceSync {
     }
   }
 
+  /** The relay took something of these: what was refused there of before no longer stands. */
+  #taken(names: readonly string[]): void {
+    if (this.#refusal === null || !names.includes(this.#refusal.name)) return
+    this.#refusal = null
+    this.#tell()
+    this.#findRefusal()
+  }
+
   /** Makes the leader's status and tells it to all tabs. */
   #tell(): void {
     const engine = this.#engine
@@ -306,7 +280,7 @@ export class SyncControl implements SpaceSync {
     const isConnected = engine.phase === 'live' || engine.phase === 'catching-up'
     if (isConnected) this.#failure = null
     this.#options.presence.connected(isConnected)
-    const problem = engine.state.stopped ?? this.#failure ?? this.#refusal ?? refusalOf(this.#options.refused.get())
+    const problem = engine.state.stopped ?? this.#failure ?? this.#refusal?.error ?? refusalOf(this.#options.refused.get())
     this.#setSync({
       ...this.#sync,
       phase: engine.phase,
@@ -382,7 +356,7 @@ export class SyncControl implements SpaceSync {
       (pending) => {
         const refused = pending.find((one) => one.problem !== null)
         if (refused?.problem == null || this.#isClosed) return
-        this.#refusal = new TidemarkError(refused.problem, `the relay refused a change of ${refused.name}`)
+        this.#refusal = { name: refused.name, error: new TidemarkError(refused.problem, `the relay refused a change of ${refused.name}`) }
         this.#tell()
       },
       (error: unknown) => {

@@ -11,7 +11,7 @@
  * 3. A local update of an older branch goes to the refused changes, never into the document.
  */
 import { TidemarkError } from '@tidemark/base'
-import type { Committed } from './batch.ts'
+import type { Committed, Discard } from './batch.ts'
 import { type DocChanges, newRecord, nextRecord } from './doc-record.ts'
 import type { Body, EncodedBatch } from './encoded.ts'
 import { type PendingUpdate, pendingBytesOf } from './pending.ts'
@@ -59,8 +59,7 @@ export type Write =
   | { readonly type: 'row'; readonly row: { readonly type: string; readonly id: string; readonly name: string; readonly body: Body } }
   | { readonly type: 'remove-row'; readonly key: { readonly type: string; readonly id: string } }
   | { readonly type: 'refused'; readonly update: RefusedUpdate }
-  /** Removes all refused updates of the branch. */
-  | { readonly type: 'discard'; readonly name: string; readonly branch: number }
+  | { readonly type: 'discard'; readonly key: Discard }
   | { readonly type: 'quarantine'; readonly record: QuarantinedRecord }
   | { readonly type: 'value'; readonly key: string; readonly body: Body }
   | { readonly type: 'cursor'; readonly tag: string; readonly body: Body }
@@ -89,7 +88,7 @@ export function planBatch(view: DatabaseView, batch: EncodedBatch, nowMs: number
   for (const fold of batch.folds) plan.step(fold.name, (state) => planFold(state, fold))
   const forks = batch.forks.filter((fork) => plan.step(fork.name, (state) => planFork(state, fork, nowMs)))
   for (const one of batch.quarantine) plan.step(one.name, (state) => planQuarantine(state, one, nowMs))
-  for (const { name, branch } of batch.discards) plan.write({ type: 'discard', name, branch })
+  for (const key of batch.discards) plan.write({ type: 'discard', key })
   for (const { key, body } of batch.values) plan.write({ type: 'value', key, body })
   if (batch.cursor !== null) plan.write({ type: 'cursor', ...batch.cursor.next })
   return { writes: plan.finish(), committed: { revisions, snapshots: namesIn(snapshots), forks: namesIn(forks), aside } }

@@ -84,6 +84,14 @@ export interface ForkWrite {
   readonly code: string
 }
 
+/** One refused update, by its place: what came to the same refused change since it was read stays. */
+export interface Discard {
+  readonly name: string
+  readonly branch: number
+  readonly writer: string
+  readonly n: number
+}
+
 /** Takes a damaged record out of the way: its bytes are kept, its document is behind. */
 export interface QuarantineWrite {
   readonly name: string
@@ -108,8 +116,8 @@ export interface Batch {
   readonly folds?: readonly FoldWrite[]
   readonly forks?: readonly ForkWrite[]
   readonly quarantine?: readonly QuarantineWrite[]
-  /** Refused changes to forget for good. */
-  readonly discards?: readonly { readonly name: string; readonly branch: number }[]
+  /** Refused updates to forget for good. */
+  readonly discards?: readonly Discard[]
   /** Moves the cursor; compared as JSON with the one it follows. */
   readonly cursor?: { readonly follows: Json; readonly next: Json }
   /** Values to put under their keys; others stay. */

@@ -11,7 +11,7 @@
  * 2. Whatever the planner may have to write for a batch is in the encoded batch; it makes no bodies of its own.
  * 3. `tag` of two cursors is equal exactly when they are the same JSON, and `null` for null.
  */
-import type { Acknowledged, Batch, DocPatch, FoldWrite, ForkWrite, QuarantineWrite, SnapshotWrite } from './batch.ts'
+import type { Acknowledged, Batch, Discard, DocPatch, FoldWrite, ForkWrite, QuarantineWrite, SnapshotWrite } from './batch.ts'
 import { canonicalJson } from './canonical-json.ts'
 import type { Json, StoredUpdate } from './stored.ts'
 
@@ -35,7 +35,7 @@ export interface EncodedBatch {
   readonly folds: readonly FoldWrite[]
   readonly forks: readonly ForkWrite[]
   readonly quarantine: readonly QuarantineWrite[]
-  readonly discards: readonly { readonly name: string; readonly branch: number }[]
+  readonly discards: readonly Discard[]
   readonly cursor: { readonly follows: string; readonly next: { readonly tag: string; readonly body: Body } } | null
   readonly values: readonly { readonly key: string; readonly body: Body }[]
   /** What keeps each document's name beside its key, where the key does not tell it; null where it does. */

@@ -248,7 +248,7 @@ function put(transaction: IDBTransaction, write: Write, view: GroupView, { label
       transaction.objectStore('refused').put(write.update)
       break
     case 'discard':
-      transaction.objectStore('refused').delete(IDBKeyRange.bound([write.name, write.branch], [write.name, write.branch, []]))
+      transaction.objectStore('refused').delete([write.key.name, write.key.branch, write.key.writer, write.key.n])
       break
     case 'quarantine':
       transaction.objectStore('quarantine').add(write.record)

@@ -2,6 +2,7 @@ export type {
   Acknowledged,
   Batch,
   Committed,
+  Discard,
   DocPatch,
   FoldWrite,
   ForkWrite,

@@ -4,6 +4,7 @@
  * Why it exists: it plays the browser's database, so that several stores (tabs) can be opened over one,
  * closed and opened again. It knows nothing of batches but how to carry out their writes.
  */
+import type { Discard } from './batch.ts'
 import type { DatabaseView, RefusedUpdate, UpdateKey, Write } from './batch-plan.ts'
 import { isPendingUpdate, type PendingUpdate } from './pending.ts'
 import { sized } from './record-shape.ts'
@@ -111,12 +112,10 @@ class Tables implements MemoryTables {
         this.#rows.get(write.key.type)?.delete(write.key.id)
         break
       case 'refused':
-        this.#refused.set(`${write.update.branch} ${updateId(write.update)} ${write.update.name}`, write.update)
+        this.#refused.set(refusedId(write.update), write.update)
         break
       case 'discard':
-        for (const [key, { name, branch }] of this.#refused) {
-          if (name === write.name && branch === write.branch) this.#refused.delete(key)
-        }
+        this.#refused.delete(refusedId(write.key))
         break
       case 'quarantine':
         this.quarantined.push(write.record)
@@ -134,6 +133,7 @@ class Tables implements MemoryTables {
   }
 }
 
+const refusedId = (key: Discard): string => `${key.branch} ${updateId(key)} ${key.name}`
 const updateId = ({ writer, n }: UpdateKey): string => `${n} ${writer}`
 
 function inner<T>(outer: Map<string, Map<string, T>>, key: string): Map<string, T> {

@@ -62,8 +62,8 @@ export const sourceBugs: readonly PlantedBug[] = [
     ['read-only'],
     'P2 nothing is lost',
     'client/src/refused-changes.ts',
-    'store.commit({ updates, discards: [{ name, branch }] })',
-    'store.commit({ discards: [{ name, branch }] })',
+    'store.commit({ updates, discards: keysOf(change) })',
+    'store.commit({ discards: keysOf(change) })',
   ),
   inSource(
     'a tab does not take the document of a new branch',

@@ -16,7 +16,7 @@ export const sql = {
   deleteRow: 'DELETE FROM rows WHERE type = ? AND id = ?',
   refused: 'SELECT name, branch, writer, n, code, at, bytes FROM refused',
   putRefused: 'INSERT OR REPLACE INTO refused (name, branch, writer, n, code, at, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
-  discard: 'DELETE FROM refused WHERE name = ? AND branch = ?',
+  discard: 'DELETE FROM refused WHERE name = ? AND branch = ? AND writer = ? AND n = ?',
   quarantined: 'SELECT name, part, reason, at, bytes FROM quarantine ORDER BY number',
   quarantine: 'INSERT INTO quarantine (name, part, reason, at, bytes) VALUES (?, ?, ?, ?, ?)',
   state: 'SELECT key, value FROM state',

@@ -152,7 +152,7 @@ export class SqliteTables implements DatabaseView {
         return this.#run('putRefused', name, branch, writer, n, code, atMs, bytes)
       }
       case 'discard':
-        return this.#run('discard', write.name, write.branch)
+        return this.#run('discard', write.key.name, write.key.branch, write.key.writer, write.key.n)
       case 'quarantine': {
         const { name, part, reason, atMs, bytes } = write.record
         return this.#run('quarantine', name, toText(part), reason, atMs, bytes)
