@@ -93,9 +93,11 @@ function unrestOfTab(world: World, tab: Tab): string {
   if (status === undefined || tab.isClosing) return `${tab.name} is ${tab.isClosing ? 'closing' : 'opening'}`
   const isKept = status.problem?.code === 'relay/purged' && world.purges.documents.length > 0
   const problem = isKept ? status.storage.problem : (status.problem ?? status.storage.problem)
-  if (status.phase === 'live' && status.pending.documents === keptOf(world, tab) && !status.saving && problem === null) return ''
+  const isAside = tab.device.disk.tables.refused.some(({ name }) => !world.purges.has(name))
+  if (status.phase === 'live' && status.pending.documents === keptOf(world, tab) && !status.saving && problem === null && !isAside)
+    return ''
   const { phase, pending, saving, role } = status
-  return `${tab.name} (${role}) is ${phase}, ${pending.documents} pending${saving ? ', saving' : ''}${problem === null ? '' : `, ${problem.message}`}${marksOf(tab)}`
+  return `${tab.name} (${role}) is ${phase}, ${pending.documents} pending${saving ? ', saving' : ''}${isAside ? ', something is refused' : ''}${problem === null ? '' : `, ${problem.message}`}${marksOf(tab)}`
 }
 
 /** Documents that were purged while this device had something unsent of them: it is kept, refused. */
