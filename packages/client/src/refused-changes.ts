@@ -86,6 +86,7 @@ export class RefusedList implements RefusedChanges {
   readonly #options: RefusedChangesOptions
   readonly #list: ObservableValue<readonly RefusedChange[]> = createObservable<readonly RefusedChange[]>([])
   #isClosed = false
+  #readmitting: Promise<unknown> = Promise.resolve()
   #reading: Promise<void> = Promise.resolve()
 
   constructor(options: RefusedChangesOptions) {
@@ -149,7 +150,14 @@ export class RefusedList implements RefusedChanges {
     this.#isClosed = true
   }
 
-  async #readmit({ name, branch }: ChangeKey): Promise<readonly StoredAt[]> {
+  /** One at a time: twice at once would put it into its document twice. */
+  #readmit(change: ChangeKey): Promise<readonly StoredAt[]> {
+    const readmitted = this.#readmitting.then(() => this.#readmitOne(change))
+    this.#readmitting = readmitted.catch(() => undefined) // reason: whoever asked hears of it
+    return readmitted
+  }
+
+  async #readmitOne({ name, branch }: ChangeKey): Promise<readonly StoredAt[]> {
     const { store, nextKey, readmitted } = this.#options
     const change = await this.#find({ name, branch })
     if (change === null) return []

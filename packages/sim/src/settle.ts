@@ -93,7 +93,7 @@ function unrestOfTab(world: World, tab: Tab): string {
   if (status === undefined || tab.isClosing) return `${tab.name} is ${tab.isClosing ? 'closing' : 'opening'}`
   const isKept = status.problem?.code === 'relay/purged' && world.purges.documents.length > 0
   const problem = isKept ? status.storage.problem : (status.problem ?? status.storage.problem)
-  const isAside = tab.device.disk.tables.refused.some(({ name }) => !world.purges.has(name))
+  const isAside = tab.device.disk.refused.some(({ name }) => !world.purges.has(name))
   if (status.phase === 'live' && status.pending.documents === keptOf(world, tab) && !status.saving && problem === null && !isAside)
     return ''
   const { phase, pending, saving, role } = status

@@ -38,18 +38,32 @@ export function firstPending(stored: StoredDocument, limit: number): readonly St
   return first
 }
 
-/** The refused update, and every pending one that builds on it; empty when it is no longer pending. */
-export function refusedWith(stored: StoredDocument, { writer, n }: UpdateKey): readonly StoredUpdate[] {
+/**
+ * The refused updates, as far as they are pending still, with every pending one that brings some of the same once more or builds
+ * on it; empty when none is pending.
+ */
+export function refusedWith(stored: StoredDocument, keys: readonly UpdateKey[]): readonly StoredUpdate[] {
   const { pending, state } = split(stored)
-  const refused = pending.find((update) => update.writer === writer && update.n === n)
-  if (refused === undefined) return []
-  let left = pending.filter((update) => update !== refused)
+  const roots = pending.filter((update) => keys.some(({ writer, n }) => update.writer === writer && update.n === n))
+  const structs = roots.flatMap((root) => structsOf(root).filter(({ to, client }) => to > (state.stateVector.get(client) ?? 0)))
+  const brings = (update: StoredUpdate): boolean =>
+    structsOf(update).some((one) => structs.some(({ client, from, to }) => client === one.client && one.from < to && from < one.to))
+  let left = roots.length === 0 ? [] : pending.filter((update) => !roots.includes(update))
+  const again = left.filter(brings)
+  left = left.filter((update) => !again.includes(update))
   for (let before = Number.POSITIVE_INFINITY; left.length < before; ) {
     before = left.length
     left = left.filter((update) => !takes(state, update))
   }
-  return [refused, ...left]
+  return [...roots, ...again, ...left]
 }
+
+/** The clocks that an update brings, by client. */
+const structsOf = ({ bytes }: StoredUpdate): { readonly client: number; readonly from: number; readonly to: number }[] =>
+  validateUpdate(bytes, wholeDocument).clients.flatMap(({ client, structs }) => {
+    const last = structs.at(-1)
+    return last === undefined ? [] : [{ client, from: structs[0]?.clock ?? 0, to: last.clock + last.length }]
+  })
 
 function split({ record, snapshot, updates }: StoredDocument): { pending: readonly StoredUpdate[]; state: DocumentState } {
   const isPending = isPendingUpdate(record)

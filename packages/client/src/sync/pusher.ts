@@ -28,6 +28,8 @@ interface InFlight {
   readonly updates: readonly StoredUpdate[]
   /** When the document changed last, ms since 1970. */
   readonly changedMs: number
+  /** Whether they are refused together: no part of them stands by itself. */
+  readonly isOne: boolean
 }
 
 /** A document of which something is being sent, as it is stored. */
@@ -224,10 +226,10 @@ export class Pusher {
   }
 
   /** What can be sent; a document that cannot be merged is taken care of by itself, and stops no other. */
-  async #built(
+  async #built<T extends StoredDocument>(
     kind: InFlight['kind'],
-    documents: readonly StoredDocument[],
-    build: (stored: StoredDocument) => InFlight,
+    documents: readonly T[],
+    build: (stored: T) => InFlight,
   ): Promise<InFlight[]> {
     const built: InFlight[] = []
     for (const stored of documents) {
@@ -241,12 +243,13 @@ export class Pusher {
   }
 
   /** What of a document is pushed together. */
-  async #part({ record, updates }: PendingDocument): Promise<StoredDocument> {
+  async #part({ record, updates }: PendingDocument): Promise<Part> {
     const { name } = record
     const limit = this.#together.get(name) ?? updates.length
     const stored = limit >= updates.length ? undefined : (await this.#options.store.load([name])).get(name)
     const part = stored === undefined ? [] : firstPending(stored, limit)
-    return { record, snapshot: null, updates: part.length === 0 ? updates : part }
+    const isOne = updates.length === 1 || part.length === 1 || (stored !== undefined && part.length === 0)
+    return { record, snapshot: null, updates: part.length === 0 ? updates : part, isOne }
   }
 
   /** Its damage is quarantined, and what is left looked at again; what cannot be told apart is reported. */
@@ -256,7 +259,7 @@ export class Pusher {
     if (rest !== null) this.#isAskedAgain = true
     else
       await this.#refused(
-        { kind, name, updates: [] },
+        { kind, name, updates: [], isOne: true },
         new TidemarkError('updates/invalid', `what is stored of ${name} cannot be merged`, { cause }),
       )
   }
@@ -286,7 +289,7 @@ export class Pusher {
   }
 
   /** What may not be carried now stays to be carried: no one else may have what the relay lost. */
-  async #refused(one: Pick<InFlight, 'kind' | 'name' | 'updates'>, error: TidemarkError): Promise<void> {
+  async #refused(one: Refused, error: TidemarkError): Promise<void> {
     if (one.kind === 'push' && endsBranch(error.code)) return this.#isolate(one, error)
     if (one.kind === 'carry') this.#uncarried.add(one.name)
     await this.#options.store.commit({ docs: [{ name: one.name, problem: error.code }] })
@@ -294,17 +297,16 @@ export class Pusher {
   }
 
   /** Halves what was refused together; of a single update, ends the branch. */
-  async #isolate({ name, updates }: Pick<InFlight, 'name' | 'updates'>, error: TidemarkError): Promise<void> {
+  async #isolate({ name, updates, isOne }: Refused, error: TidemarkError): Promise<void> {
     this.#isAskedAgain = true
     this.#together.set(name, Math.ceil(updates.length / 2))
-    const [alone] = updates
-    if (updates.length > 1 || alone === undefined) return
+    if (!isOne) return
     this.#together.delete(name)
     const { store } = this.#options
     // Again, where another tab stored something of the document meanwhile.
     for (let isForked = false; !isForked; ) {
       const stored = (await store.load([name])).get(name)
-      const refused = stored === undefined ? [] : refusedWith(stored, alone)
+      const refused = stored === undefined ? [] : refusedWith(stored, updates)
       if (stored === undefined || refused.length === 0) return
       const { forks } = await store.commit({ forks: [{ name, follows: stored.record.revision, refused, code: error.code }] })
       isForked = forks.has(name)
@@ -316,15 +318,20 @@ export class Pusher {
   }
 }
 
+/** What a document is pushed as. */
+type Part = StoredDocument & { readonly isOne: boolean }
+
+type Refused = Pick<InFlight, 'kind' | 'name' | 'updates' | 'isOne'>
+
 const isPushable = (one: PendingDocument): boolean => one.record.problem === null && !one.record.carry && one.updates.length > 0
 
-function pushOf({ record, updates }: StoredDocument): InFlight {
+function pushOf({ record, updates, isOne }: Part): InFlight {
   const upTo = new Map<string, number>()
   for (const { writer, n } of updates) upTo.set(writer, Math.max(n, upTo.get(writer) ?? 0))
   const marks = [...upTo].map(([writer, n]) => ({ writer, upTo: n }))
   const update = mergeGrouped(updates.map(({ bytes }) => bytes))
   const { name, revision, changedMs } = record
-  return { kind: 'push', name, revision, changedMs, update, marks, updates }
+  return { kind: 'push', name, revision, changedMs, update, marks, updates, isOne }
 }
 
 function carryOf({ record, snapshot, updates }: StoredDocument): InFlight {
@@ -332,7 +339,7 @@ function carryOf({ record, snapshot, updates }: StoredDocument): InFlight {
   const marks = Object.entries(record.pending).map(([writer, range]) => ({ writer, upTo: range.to }))
   const update = mergeGrouped(snapshot === null ? all : [stateAsV1(snapshot), ...all])
   const { name, revision, changedMs } = record
-  return { kind: 'carry', name, revision, changedMs, update, marks, updates: [] }
+  return { kind: 'carry', name, revision, changedMs, update, marks, updates: [], isOne: true }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

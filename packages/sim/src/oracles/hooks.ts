@@ -59,7 +59,7 @@ function look(world: World, device: Device, document: string, fail: (detail: str
       lives.every(({ isAlive, isFrozen }) => isAlive && !isFrozen) && world.network.dialled === dialled && isCalm(world, device)
     const record = device.disk.record(document)
     if (!isWell || device.retries !== retries || record === undefined || record.pendingSinceMs === null) return
-    const isKept = device.disk.tables.refused.some(({ name }) => name === document)
+    const isKept = device.disk.refused.some(({ name }) => name === document)
     if (record.problem === null && !isKept)
       fail(`${device.name} was refused a change of ${document} ${toldWithinMs} ms ago and does not know`)
   })

@@ -54,8 +54,8 @@ export const sourceBugs: readonly PlantedBug[] = [
     ['read-only'],
     'P6 everything settles',
     'client/src/sync/branching.ts',
-    'return [refused, ...left]',
-    'return [refused]',
+    'return [...roots, ...again, ...left]',
+    'return [...roots, ...again]',
   ),
   inSource(
     'a refused change that is tried again is only forgotten',
