@@ -28,8 +28,8 @@ const refusedGoesNowhere: Oracle = {
   },
 }
 
-/** For how long a refusal may be on its way on a line that is well. */
-const toldWithinMs = 20_000
+/** For how long a refusal may be on its way on a line that is well: what is refused among much is found by halves. */
+const toldWithinMs = 60_000
 
 /** Who is refused is told, with the app's reason. */
 const refusedIsTold: Oracle = {
