@@ -22,7 +22,7 @@ export class Documents {
   readonly #queue: LoadQueue
   readonly #open = new Map<string, OpenDocument>()
   readonly #loading = new Map<string, Promise<OpenDocument>>()
-  /** What was stored while a document was being loaded; it may have missed the load. */
+  /** What was stored while a document was being loaded; it may have missed the load. Gone where the document was erased meanwhile. */
   readonly #missed = new Map<string, { updates: readonly StoredUpdate[]; revision: number }[]>()
 
   constructor(options: DocumentsOptions) {
@@ -42,7 +42,7 @@ export class Documents {
     return document
   }
 
-  /** @throws {TidemarkError} `client/not-found` when neither memory nor the store has it. */
+  /** @throws {TidemarkError} `client/not-found` when neither memory nor the store has it, `relay/purged` when it was erased for good. */
   async open(name: string): Promise<OpenDocument> {
     for (;;) {
       const document = this.#open.get(name) ?? (await this.#load(name))
@@ -98,8 +98,9 @@ export class Documents {
     )
   }
 
-  /** Lets go of a document of which nothing is left, also where somebody uses it. */
+  /** Lets go of a document of which nothing is left, also where somebody uses it or is about to. */
   erase(name: string): void {
+    this.#missed.delete(name)
     const document = this.#open.get(name)
     this.#open.delete(name)
     document?.close()
@@ -151,8 +152,13 @@ export class Documents {
       const existing = this.#open.get(name)
       if (existing !== undefined) return existing
       if (stored === undefined) throw new TidemarkError('client/not-found', `no document ${name} on this device`)
+      if (isErased(stored)) throw erased(name)
       if (isEmpty(stored)) throw new TidemarkError('client/not-found', `${name} is known here, but nothing of its content`)
       const document = await this.#hydrated(stored)
+      if (this.#missed.get(name) !== missed) {
+        document.close()
+        throw erased(name)
+      }
       const other = this.#open.get(name)
       if (other !== undefined) return other
       for (const { updates, revision } of missed) if (!document.include(updates, revision)) this.reload(document)
@@ -163,6 +169,11 @@ export class Documents {
     }
   }
 }
+
+const erased = (name: string): TidemarkError => new TidemarkError('relay/purged', `${name} was erased for good`)
+
+/** Of what was erased for good there is nothing to show but what the relay never had. */
+const isErased = ({ record }: StoredDocument): boolean => record.problem === 'relay/purged' && record.pendingSinceMs === null
 
 /** What is written in a document of which nothing is here would be based on nothing: it was only announced, or its creation was refused. */
 const isEmpty = ({ snapshot, updates }: StoredDocument): boolean => snapshot === null && updates.length === 0

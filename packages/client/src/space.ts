@@ -66,7 +66,8 @@ export interface Space {
   create<F extends Fields>(entity: EntityDefinition<F>, init: EntityInit<F>, options?: { readonly id?: string }): Promise<Entity<F>>
   /**
    * @throws {TidemarkError} `client/not-found` when it is not on this device; in a space of opened documents, when the relay
-   *   has none of that name either, `relay/unreachable` when it cannot be asked, and `relay/…` when it refuses.
+   *   has none of that name either, `relay/unreachable` when it cannot be asked, and `relay/…` when it refuses; `relay/purged`
+   *   when it was erased for good.
    */
   open<F extends Fields>(entity: EntityDefinition<F>, id: string): Promise<Entity<F>>
   query<F extends Fields>(entity: EntityDefinition<F>, options?: QueryOptions<RowValue<F>>): Query<RowValue<F>>

@@ -23,6 +23,13 @@ test.each([
   [45, ['chosen'], 3, 150, 'a document made where documents are chosen that has nothing of what the relay had of it'],
   [5264, 'all', 5, 300, 'a carried document refused because what superseded a pruned entry is pruned too'],
   [4, ['purge'], 3, 120, 'a purge of which a device that was away never hears, since its database was still storing the welcome'],
+  [
+    27,
+    ['purge', 'chosen', 'presence', 'crash-tab', 'evict', 'restore', 'relay-kill', 'closed'],
+    3,
+    120,
+    'a document that was erased for good and opens as if it were empty',
+  ],
   [30, 'all', 3, 80, 'a change confirmed though a full disk had refused it, by a state that had been given up'],
   [260, 'all', 3, 80, 'a proposal without an answer because the log failed while a hook was thinking about it'],
   [1, 'none', 3, 300, 'a value over a withdrawal that the guard takes for the end of a conflict'],

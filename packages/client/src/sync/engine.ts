@@ -19,10 +19,10 @@ import type { SyncPhase } from '../status.ts'
 import { agreement, chosenScope, creditBytes } from './agreement.ts'
 import { Connection, type ConnectionHandlers, type Received } from './connection.ts'
 import type { EngineEvent, EngineOptions } from './engine-options.ts'
-import { erase } from './erase.ts'
+import { eraseDocuments } from './erase.ts'
 import { Fetcher } from './fetcher.ts'
 import { backoffLimits, initialState, phaseOf, type SyncEffect, type SyncEvent, type SyncState, step } from './machine.ts'
-import { Pusher } from './pusher.ts'
+import { Pusher, type PusherOptions } from './pusher.ts'
 import { isReadInOrder, Receiver } from './receiver.ts'
 import { forgetRefusals } from './refusals.ts'
 import { Renewal } from './renewal.ts'
@@ -249,6 +249,7 @@ export class SyncEngine {
         return this.#pusher?.hold(message.holdMs)
       case 'purged':
         for (const name of message.documents) this.#fetcher?.purged(name)
+        this.#pusher?.purged(message.documents)
         return this.#receiver?.purged(message.documents)
       case 'awareness':
         return this.events.emit(message)
@@ -306,6 +307,8 @@ export class SyncEngine {
     const failed = (error: TidemarkError): void => {
       if (this.#connection === connection) this.#failed(error)
     }
+    const erase: PusherOptions['erase'] = (names, taken) =>
+      eraseDocuments(store, platform.clock, names, taken, (event) => this.events.emit(event))
     const pusher = new Pusher({
       store,
       clock: platform.clock,
@@ -315,6 +318,7 @@ export class SyncEngine {
       refused: (name, error) => this.events.emit({ type: 'refused', name, error }),
       forked: (name, updates, error) => this.events.emit({ type: 'forked', name, updates, error }),
       failed,
+      erase,
       held: () => this.events.emit({ type: 'state' }),
       sending: (sent) => {
         this.#fetcher?.follow(sent.map(({ name }) => name))
@@ -343,7 +347,7 @@ export class SyncEngine {
       isEcho: (change) => pusher.isEcho(change),
       lacks: (name) => this.#fetcher?.lacks(name) === true,
       stored: (stored) => this.events.emit({ type: 'stored', stored }),
-      erase: (names) => erase(store, platform.clock, names, (event) => this.events.emit(event)),
+      erase: (names) => erase(names, []),
       behind: (names) => this.#fetcher?.announced(names),
       moved: (next, bytes) => {
         if (bytes > 0) connection.send([{ type: 'credit', bytes }])

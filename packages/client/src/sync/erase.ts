@@ -6,58 +6,69 @@
  */
 import { type Clock, TidemarkError } from '@tidemark/base'
 import { parseDocumentName } from '@tidemark/protocol'
-import type { LocalStore, Row } from '@tidemark/store'
+import type { Acknowledged, LocalStore, Row, StoredDocument } from '@tidemark/store'
 import { emptyUpdate } from '@tidemark/updates'
 import type { RowAt } from '../tabs.ts'
 import type { EngineEvent } from './engine-options.ts'
 
-export interface Erased {
-  /** Those that were here. */
-  readonly names: readonly string[]
-  /** The rows of those of which nothing is left. */
-  readonly rows: readonly RowAt[]
-}
-
-/** Erases what the relay says was erased there, and tells of it. */
-export async function erase(store: LocalStore, clock: Clock, purged: readonly string[], tell: (event: EngineEvent) => void): Promise<void> {
-  const error = new TidemarkError('relay/purged', 'it was erased at the relay')
-  const { names, rows } = await eraseDocuments(store, clock, purged)
+/**
+ * Erases what the relay says was erased there, and tells of it.
+ *
+ * @param acknowledged - What the relay had taken of them before, and says so only now.
+ */
+export async function eraseDocuments(
+  store: LocalStore,
+  clock: Clock,
+  purged: readonly string[],
+  acknowledged: readonly Acknowledged[],
+  tell: (event: EngineEvent) => void,
+): Promise<void> {
+  const names = [...(await store.load(purged)).keys()]
+  /** Of those of which nothing is left. */
+  const rows: RowAt[] = []
+  for (const name of names) {
+    const own = acknowledged.filter((one) => one.name === name)
+    let row = await eraseOne(store, clock, name, own)
+    while (row === 'again') row = await eraseOne(store, clock, name, own)
+    if (row !== null) rows.push(row)
+  }
   tell({ type: 'erased', rows })
+  const error = new TidemarkError('relay/purged', 'it was erased at the relay')
   for (const name of names) tell({ type: 'refused', name, error })
 }
 
-export async function eraseDocuments(store: LocalStore, clock: Clock, purged: readonly string[]): Promise<Erased> {
-  const names = [...(await store.load(purged)).keys()]
-  const rows: RowAt[] = []
-  for (const name of names) {
-    let row = await eraseOne(store, clock, name)
-    // Another tab was compacting it.
-    while (row === 'again') row = await eraseOne(store, clock, name)
-    if (row !== null) rows.push(row)
-  }
-  return { names, rows }
-}
-
-async function eraseOne(store: LocalStore, clock: Clock, name: string): Promise<RowAt | 'again' | null> {
+/** `again` where it changed meanwhile: another tab compacted it, or what was unsent of it is acknowledged by now. */
+async function eraseOne(
+  store: LocalStore,
+  clock: Clock,
+  name: string,
+  acknowledged: readonly Acknowledged[],
+): Promise<RowAt | 'again' | null> {
   const stored = (await store.load([name])).get(name)
   if (stored === undefined) return null
   const { record, updates } = stored
   const docs = [{ name, problem: 'relay/purged', carry: false }]
-  if (record.pendingSinceMs !== null) {
-    await store.commit({ docs })
-    return null
+  if (isUnsent(stored, acknowledged)) {
+    await store.commit({ docs, acknowledged })
+    const now = (await store.load([name])).get(name)
+    return now !== undefined && !isUnsent(now, []) ? 'again' : null
   }
   const replaces = updates.map(({ writer, n, bytes }) => ({ writer, n, size: bytes.length }))
   const parsed = parseDocumentName(name)
   const row = parsed === null ? null : nothingLeft(parsed, 'erased for good', clock.now())
   const { snapshots } = await store.commit({
     docs,
+    acknowledged,
     snapshots: [{ name, bytes: emptyUpdate, format: 'v1', follows: record.snapshotRevision, replaces }],
     rows: row === null ? [] : [{ ...row, name, reflects: record.revision }],
   })
   if (!snapshots.has(name)) return 'again'
   return row === null ? null : { row, revision: record.revision }
 }
+
+/** Whether there is more to it than the relay has said it took. */
+const isUnsent = ({ record }: StoredDocument, acknowledged: readonly Acknowledged[]): boolean =>
+  Object.entries(record.pending).some(([writer, { to }]) => !acknowledged.some((one) => one.writer === writer && one.upTo >= to))
 
 /** The row of a document of which nothing is left here. Lists pass over what is deleted. */
 export const nothingLeft = ({ type, id }: { readonly type: string; readonly id: string }, reason: string, at: number): Row => ({

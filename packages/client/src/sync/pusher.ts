@@ -46,6 +46,8 @@ export interface PusherOptions {
   /** These updates are no longer part of the document: it is to be read anew. */
   readonly forked: (name: string, updates: readonly UpdateKey[], error: TidemarkError) => void
   readonly failed: (error: TidemarkError) => void
+  /** Erases these documents with the acknowledgements of what the relay took of them before; what else is pending of them stays. */
+  readonly erase: (names: readonly string[], acknowledged: readonly Acknowledged[]) => Promise<void>
   /** The relay asked for pushes to be held, or that is over. */
   readonly held: () => void
   /** Of these documents something is about to be sent. */
@@ -65,6 +67,8 @@ export class Pusher {
   readonly #uncarried = new Set<string>()
   /** How many updates of a document are pushed together, while it is looked for the one that is refused. */
   readonly #together = new Map<string, number>()
+  /** Documents that were erased for good while this connection stood. */
+  readonly #purged = new Set<string>()
   readonly #echoes: { readonly name: string; readonly update: Uint8Array }[] = []
   #n = 0
   #echoBytes = 0
@@ -116,6 +120,11 @@ export class Pusher {
     this.wake()
   }
 
+  /** These were erased for good; what the relay took of them before goes too, once it is acknowledged. */
+  purged(names: readonly string[]): void {
+    for (const name of names) this.#purged.add(name)
+  }
+
   /** Whether the relay's change is this replica's own push, byte for byte. */
   isEcho(change: NamedChange): boolean {
     return this.#echoes.some((echo) => echo.name === change.name && sameBytes(echo.update, change.bytes))
@@ -135,12 +144,14 @@ export class Pusher {
           ? { name: one.name, carry: false, carried: one.revision, problem: null, lastSeq: ack.seq }
           : { name: one.name, lastSeq: ack.seq },
     )
+    const names = done.map(([, one]) => one.name)
     this.#settle(done, async () => {
-      await this.#options.store.commit({ acknowledged, docs })
-      this.#options.acknowledged(
-        acknowledged,
-        done.map(([, one]) => one.name),
-      )
+      const isPurged = ({ name }: { readonly name: string }): boolean => this.#purged.has(name)
+      const [erased, kept] = [acknowledged.filter(isPurged), acknowledged.filter((one) => !isPurged(one))]
+      await this.#options.store.commit({ acknowledged: kept, docs: docs.filter((one) => !isPurged(one)) })
+      this.#options.acknowledged(acknowledged, names)
+      const purged = names.filter((name) => this.#purged.has(name))
+      if (purged.length > 0) await this.#options.erase(purged, erased)
     })
   }
 
@@ -313,6 +324,7 @@ export class Pusher {
       if (isForked) {
         const keys = refused.map(({ writer, n }) => ({ writer, n }))
         this.#options.forked(name, keys, error)
+        if (this.#purged.has(name)) await this.#options.erase([name], [])
       }
     }
   }
