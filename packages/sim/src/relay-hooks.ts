@@ -37,7 +37,8 @@ export type HookEvent =
 
 /** The hooks, and a witness beside each of them. */
 export function witnessed(hooks: RelayHooks, life: Life, nowMs: () => number, tell: (event: HookEvent) => void): RelayHooks {
-  const { arbitrate, beforeCommit, onConnect, afterCommit, onDisconnect } = hooks
+  // Who is let in is known also where the app lets everybody in.
+  const { arbitrate, beforeCommit, onConnect = () => undefined, afterCommit, onDisconnect } = hooks
   return {
     ...hooks,
     ...(arbitrate === undefined
@@ -65,18 +66,14 @@ export function witnessed(hooks: RelayHooks, life: Life, nowMs: () => number, te
               },
             ),
         }),
-    ...(onConnect === undefined
-      ? {}
-      : {
-          onConnect: (connection) =>
-            heard(
-              life,
-              () => onConnect(connection),
-              (answer) => {
-                if (answer !== null) tell({ type: 'admitted', connection, reason: answer?.refuse ?? null })
-              },
-            ),
-        }),
+    onConnect: (connection) =>
+      heard(
+        life,
+        () => onConnect(connection),
+        (answer) => {
+          if (answer !== null) tell({ type: 'admitted', connection, reason: answer?.refuse ?? null })
+        },
+      ),
     afterCommit: (change) => {
       if (life.isAlive) tell({ type: 'told', change })
       return afterCommit?.(change)
