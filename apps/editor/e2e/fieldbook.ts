@@ -1,7 +1,7 @@
 /**
  * Drives Fieldbook as people do: a relay process, and real Chromium profiles that open its page.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -129,9 +129,17 @@ export class World {
   }
 
   /** Starts the relay; again, on the same port and data, after `killRelay`. */
-  async startRelay(): Promise<void> {
-    this.#relay = await startRelayProcess(join(this.#folder, 'data'), this.#port, ['--serve', app])
+  async startRelay(...words: readonly string[]): Promise<void> {
+    this.#relay = await startRelayProcess(join(this.#folder, 'data'), this.#port, ['--serve', app, ...words])
     this.#port = Number(new URL(this.#relay.url).port)
+  }
+
+  /** A relay whose app refuses whatever holds `word`. */
+  async startRelayThatRefuses(word: string): Promise<void> {
+    const file = join(this.#folder, 'hooks.mjs')
+    const refuses = `Buffer.from(update).includes(${JSON.stringify(word)})`
+    writeFileSync(file, `export default { beforeCommit: ({ update }) => (${refuses} ? { refuse: 'not that word' } : undefined) }\n`)
+    await this.startRelay('--hooks', file)
   }
 
   async killRelay(): Promise<void> {

@@ -48,6 +48,7 @@ export class Documents {
       const document = this.#open.get(name) ?? (await this.#load(name))
       // Somebody who opened it too may have closed it meanwhile: then it is dropped, and read again.
       if (this.#open.get(name) !== document) continue
+      if (document.isEmpty) throw new TidemarkError('client/not-found', `nothing of ${name} is left: its creation was refused`)
       document.users++
       return document
     }

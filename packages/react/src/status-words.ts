@@ -34,7 +34,10 @@ export interface StatusWords {
   readonly canRetry: boolean
 }
 
-type Status = Pick<SpaceStatus, 'phase' | 'retryAtMs' | 'holdUntilMs' | 'pending' | 'lastConfirmedMs' | 'problem' | 'storage' | 'saving'>
+type Status = Pick<
+  SpaceStatus,
+  'phase' | 'retryAtMs' | 'holdUntilMs' | 'pending' | 'lastConfirmedMs' | 'problem' | 'storage' | 'saving' | 'refused'
+>
 
 export function statusWords(status: Status, nowMs: number): StatusWords {
   const [tone, short] = headline(status, nowMs)
@@ -58,7 +61,7 @@ function headline(status: Status, nowMs: number): Headline {
   if (status.phase === 'stopped') return ['problem', `Stopped${waiting}`]
   if (status.storage.problem !== null) return ['problem', 'Not saved on this device']
   if (status.storage.kind === 'memory') return ['warning', 'Kept in this tab only']
-  if (status.problem !== null) return ['warning', `Needs attention${waiting}`]
+  if (status.problem !== null || status.refused > 0) return ['warning', `Needs attention${waiting}`]
   if (status.phase === 'paused') return ['calm', `Working offline${waiting}`]
   if (status.phase === 'offline') return ['calm', `Offline${waiting}`]
   if (status.phase === 'waiting') return ['calm', `Reconnecting ${countdown(status.retryAtMs, nowMs) ?? 'soon'}`]
@@ -119,8 +122,10 @@ function relayWords(status: Status, nowMs: number): string {
   }
 }
 
-function pendingWords({ pending, lastConfirmedMs, phase }: Status, nowMs: number): string {
+function pendingWords({ pending, lastConfirmedMs, phase, refused }: Status, nowMs: number): string {
   if (phase === 'local') return 'Nothing is sent: there is no relay'
+  if (pending.documents === 0 && refused > 0)
+    return `${refused === 1 ? '1 change was' : `${refused} changes were`} refused, all others confirmed`
   if (pending.documents === 0) {
     if (lastConfirmedMs === null) return phase === 'live' ? 'All changes confirmed' : 'Nothing waits to be sent'
     return `All changes confirmed, ${ago(nowMs - lastConfirmedMs)}`

@@ -22,7 +22,8 @@ const missing = Object.freeze({ state: 'missing', entity: null, error: null } as
  * Opens the entity `id`; it is closed when the component goes.
  *
  * The component renders again when that state changes, and not when values do: read those with `useValue`, `useField` and
- * the like, each where it is shown.
+ * the like, each where it is shown. When the document goes on without something that the relay refused, it is another
+ * `entity`: what depends on it, an editor above all, is mounted anew.
  */
 export function useEntity<F extends Fields>(entity: EntityDefinition<F>, id: string): EntityState<F> {
   const space = useSpace()
@@ -37,11 +38,18 @@ function hold<F extends Fields>(space: Space, definition: EntityDefinition<F>, i
     space.open(definition, id).then(
       (entity) => {
         if (isOver) return entity.close()
-        close = () => entity.close()
+        const before = close
+        const unfollow = entity.branch.subscribe(open)
+        close = () => {
+          unfollow()
+          entity.close()
+        }
         holding.show({ state: 'open', entity, error: null })
+        before()
       },
       (error: unknown) => {
         if (isOver) return
+        close()
         const known = error instanceof TidemarkError ? error : new TidemarkError('store/failed', String(error), { cause: error })
         if (known.code !== 'client/not-found') return holding.show({ state: 'failed', entity: null, error: known })
         holding.show(missing)
@@ -58,7 +66,9 @@ function hold<F extends Fields>(space: Space, definition: EntityDefinition<F>, i
 
 /** Calls `listed` once, when a row of `id` shows that it is here. */
 function whenListed<F extends Fields>(space: Space, definition: EntityDefinition<F>, id: string, listed: () => void): () => void {
-  const query = space.query(definition, { where: (row) => row.id === id, limit: 1, includeDeleted: true })
+  // A row of nobody's deletion stands for a document of which nothing is here.
+  const isHere = (value: object): boolean => (value as { readonly $deleted?: { readonly user: string } }).$deleted?.user !== ''
+  const query = space.query(definition, { where: (row) => row.id === id && isHere(row.value), limit: 1, includeDeleted: true })
   let isDone = false
   const end = (): void => {
     isDone = true

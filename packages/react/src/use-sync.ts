@@ -1,5 +1,5 @@
 /** How synchronising stands. */
-import type { PendingEntity, SpaceStatus } from '@tidemark/client'
+import type { PendingEntity, RefusedChange, SpaceStatus } from '@tidemark/client'
 import { useCallback, useMemo, useSyncExternalStore } from 'react'
 import { Held } from './held.ts'
 import { useSpace } from './space-provider.tsx'
@@ -43,4 +43,12 @@ export function usePending(limit = 20): readonly PendingEntity[] {
     [space, limit],
   )
   return useSyncExternalStore(held.subscribe, held.get, () => none)
+}
+
+const nothing: readonly RefusedChange[] = Object.freeze([])
+
+/** What the relay refused and this device keeps beside its documents: see `space.refused`. */
+export function useRefused(): readonly RefusedChange[] {
+  const { refused } = useSpace()
+  return useSyncExternalStore(refused.subscribe, refused.get, () => nothing)
 }

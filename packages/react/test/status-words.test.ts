@@ -15,6 +15,7 @@ const calm: Status = {
   problem: null,
   storage,
   saving: false,
+  refused: 0,
 }
 const words = (part: Partial<Status>) => statusWords({ ...calm, ...part }, now)
 const three = { documents: 3, bytes: 12_345, sinceMs: now - 125_000 }
@@ -83,6 +84,14 @@ describe('the status in words', () => {
     expect(words({ storage: { ...storage, problem } })).toMatchObject({
       tone: 'problem',
       device: 'Not saved on this device yet',
+    })
+  })
+
+  test('[P7] never calls a refused change confirmed', () => {
+    expect(words({ refused: 1 })).toMatchObject({
+      tone: 'warning',
+      short: 'Needs attention',
+      pending: '1 change was refused, all others confirmed',
     })
   })
 

@@ -23,7 +23,12 @@ export function useReport(fieldbook: Fieldbook, id: string): ReportState {
     let isOver = false
     openReport(fieldbook, id).then(
       (report) => {
-        release = () => void report.close()
+        // It goes on without something that was refused: whatever is bound to it is mounted anew.
+        const unfollow = report.branch.subscribe(() => setAttempt((count) => count + 1))
+        release = () => {
+          unfollow()
+          report.close()
+        }
         if (isOver) release()
         else setState({ id, state: { type: 'open', report } })
       },

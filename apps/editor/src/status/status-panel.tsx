@@ -1,9 +1,10 @@
 /** All that is known about where the changes are, in words, and what can be done. */
 import type { SpaceStatus } from '@tidemark/client'
-import type { StatusWords } from '@tidemark/react'
+import { RefusedList, SpaceProvider, type StatusWords } from '@tidemark/react'
 import { CloudCheck, CloudOff, HardDrive, Hourglass, RefreshCw } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { Fieldbook } from '../fieldbook.ts'
+import { reportHref } from '../route.ts'
 import { OfflineSwitch } from './offline-switch.tsx'
 import { Problem } from './problem.tsx'
 
@@ -34,12 +35,23 @@ export function StatusPanel({ id, fieldbook, status, words }: Props) {
         </Fact>
         <Fact icon={<Hourglass />}>{words.pending}</Fact>
       </ul>
+      <SpaceProvider space={fieldbook.space}>
+        <RefusedList label={({ id }) => <a href={reportHref(id)}>A change of this report</a>} field={(name) => fieldWords[name] ?? name} />
+      </SpaceProvider>
       <OfflineSwitch fieldbook={fieldbook} isPaused={status.phase === 'paused'} />
       <p className="status-foot">
         You write as <strong>{fieldbook.user.name}</strong>.
       </p>
     </section>
   )
+}
+
+const fieldWords: Readonly<Record<string, string>> = {
+  title: 'Title',
+  openedOn: 'Date',
+  severity: 'Severity',
+  verdict: 'Verdict',
+  body: 'Text',
 }
 
 function Fact({ icon, children }: { readonly icon: ReactNode; readonly children: ReactNode }) {
