@@ -174,11 +174,11 @@ export const hookBugs: readonly PlantedBug[] = [
   ),
   inSource(
     'a purge takes what was never sent',
-    ['purge', 'offline'],
+    ['purge', 'closed'],
     'P7 what a purge found unsent is kept',
     'client/src/sync/erase.ts',
-    'if (record.pendingSinceMs !== null) {',
-    'await store.commit({ acknowledged: Object.entries(record.pending).map(([writer, { to }]) => ({ name, seq: 0, writer, upTo: to })) })\n  if (updates.length === 0) {',
+    '    acknowledged,\n    snapshots',
+    '    acknowledged,\n    discards: (await store.refused()).flatMap((one) => one.name === name ? one.updates.map(({ writer, n }) => ({ name, branch: one.branch, writer, n })) : []),\n    snapshots',
   ),
   inSource(
     'a full disk counts as a lost commit',
