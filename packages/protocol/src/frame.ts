@@ -10,7 +10,7 @@
  * 2. A message has no bytes left over.
  * 3. A chunked message never takes more memory than its declared total, nor that more than the limit.
  */
-import { type Chunk, type ClientMessage, readClientMessage, writeClientMessage } from './client-messages.ts'
+import { type Chunk, type ClientMessage, clientTypes, readClientMessage, writeClientMessage } from './client-messages.ts'
 import { wireLimits } from './limits.ts'
 import { type RelayMessage, readRelayMessage, writeRelayMessage } from './relay-messages.ts'
 import {
@@ -141,17 +141,19 @@ export interface FrameDecoder<M> {
 }
 
 export const createClientFrameDecoder = (maxMessageBytes: number = wireLimits.maxMessageBytes): FrameDecoder<ClientMessage> =>
-  createDecoder(readClientMessage, maxMessageBytes, wireLimits.maxFrameMessages)
+  createDecoder(readClientMessage, wireLimits.maxFrameMessages, (type) =>
+    type === clientTypes.push || type === clientTypes.carry ? maxMessageBytes : Math.min(maxMessageBytes, wireLimits.maxRequestBytes),
+  )
 
 export const createRelayFrameDecoder = (maxMessageBytes: number = wireLimits.maxMessageBytes): FrameDecoder<RelayMessage> =>
-  createDecoder(readRelayMessage, maxMessageBytes, Number.POSITIVE_INFINITY)
+  createDecoder(readRelayMessage, Number.POSITIVE_INFINITY, () => maxMessageBytes)
 
 function createDecoder<M extends { readonly type: string }>(
   read: (type: number, reader: Reader) => M | Chunk | null,
-  maxMessageBytes: number,
   maxMessages: number,
+  maxBytesOf: (type: number) => number,
 ): FrameDecoder<M> {
-  const assembly = createAssembly(maxMessageBytes)
+  const assembly = createAssembly(maxBytesOf)
   let unknownTypes = 0
   const decodeOne = (body: Uint8Array, out: Exclude<M, Chunk>[], isAssembled: boolean): void => {
     const reader = createReader(body)
@@ -186,12 +188,14 @@ function createDecoder<M extends { readonly type: string }>(
 }
 
 /** Puts chunks together; memory grows with what has arrived, however small the chunks are, not with what was declared. */
-function createAssembly(maxMessageBytes: number): { add(chunk: Chunk): Uint8Array | null } {
+function createAssembly(maxBytesOf: (type: number) => number): { add(chunk: Chunk): Uint8Array | null } {
   let bytes = new Uint8Array(0)
   let size = 0
   let total = 0
   return {
     add(chunk) {
+      // What begins a message says its type; no type so far takes more than a byte.
+      const maxMessageBytes = size === 0 ? maxBytesOf(chunk.part[0] as number) : total
       if (chunk.totalBytes > maxMessageBytes)
         throw malformed(`a message of ${chunk.totalBytes} bytes where ${maxMessageBytes} are the limit`)
       if (chunk.offset !== size || (size > 0 && chunk.totalBytes !== total)) throw malformed('a chunk out of order')

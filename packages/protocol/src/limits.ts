@@ -11,6 +11,8 @@ export const wireLimits = {
   maxFrameMessages: 1_024,
   /** Bytes of one message put together from chunks. */
   maxMessageBytes: 64 << 20,
+  /** The same for what a client says beside pushing and carrying. */
+  maxRequestBytes: 4 << 20,
   /** Bytes of one WebSocket message before `welcome`. */
   maxHelloBytes: 16 << 10,
   /** Bytes of any name, id, token or sentence. */

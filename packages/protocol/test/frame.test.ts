@@ -204,6 +204,12 @@ describe('frames', () => {
     expect(() => decoder.decode(Uint8Array.of(6, 10, 3, 0, 1, 5, 0))).toThrow()
   })
 
+  test('[P8] of a client only updates may be long: anything else is refused with its first chunk', () => {
+    const first = (type: number): unknown => createClientFrameDecoder().decode(Uint8Array.of(9, 10, 0x80, 0x80, 0x80, 0x08, 0, 2, type, 1))
+    expect([first(5), first(6)]).toEqual([[], []])
+    for (const type of [3, 8, 9, 12]) expect(() => first(type)).toThrow(expect.objectContaining({ code: 'protocol/malformed' }))
+  })
+
   test('[P8] a client’s awareness is read no further than it may be long', () => {
     const entries = Array.from({ length: 40 }, (_, i) => ({ client: i, clock: 1, state: 'x'.repeat(60_000) }))
     const decode = (count: number): unknown => {
