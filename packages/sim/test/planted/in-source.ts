@@ -3,6 +3,8 @@ import type { PlantedBug } from './planted.ts'
 
 /** Need more seeds than there are on each change. */
 const rare: ReadonlySet<string> = new Set([
+  'what builds on a refused change stays in its document',
+  'a tab that leads anew takes what was refused for acknowledged',
   'a pruned field forgets its decisions',
   'a restore does not count beside a deletion',
   'a tab that takes the lead does not look for what it missed',
@@ -60,7 +62,7 @@ export const sourceBugs: readonly PlantedBug[] = [
   inSource(
     'a refused change that is tried again is only forgotten',
     ['read-only'],
-    'P2 nothing is lost',
+    'P2 confirmed is durable',
     'client/src/refused-changes.ts',
     'store.commit({ updates, discards: keysOf(change) })',
     'store.commit({ discards: keysOf(change) })',
@@ -68,7 +70,7 @@ export const sourceBugs: readonly PlantedBug[] = [
   inSource(
     'a tab does not take the document of a new branch',
     ['read-only', 'offline'],
-    'P3 tabs converge',
+    'P2 confirmed is durable',
     'client/src/open-document.ts',
     'if (record.branch > this.#branch) return this.#replace(stored)',
     '',
