@@ -60,6 +60,14 @@ export const sourceBugs: readonly PlantedBug[] = [
     'return [...roots, ...again]',
   ),
   inSource(
+    'a refused change is kept, and shown to nobody',
+    ['read-only'],
+    'P7 refused is kept and shown',
+    'client/src/refused-changes.ts',
+    'if (!isSame(changes, this.#list.get())) this.#list.set(changes)',
+    'void changes',
+  ),
+  inSource(
     'a refused change that is tried again is only forgotten',
     ['read-only'],
     'P2 confirmed is durable',
