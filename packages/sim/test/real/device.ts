@@ -107,6 +107,8 @@ function createStage({ promised, failed }: RealDeviceOptions): World {
     critical: new CriticalLedger(ledger, (_document, field) => entity.critical.has(field)),
     collections: new CollectionLedger(ledger),
     coverage: new Coverage([]),
+    // Every device has the whole space here.
+    chosen: { ask: () => undefined, worksIn: () => true, isOf: () => false } satisfies Pick<World['chosen'], 'ask' | 'worksIn' | 'isOf'>,
     options: { entities: [entity] },
     entityOf: () => entity,
     time: { nowMs: 0 },

@@ -50,12 +50,21 @@ export function processHost(options: HostOptions): Host {
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       })
       child.on('message', (said) => heard(said as Said))
+      const own = child
+      // One that ends by itself has failed, and answers nothing any more.
+      own.on('exit', (code) => {
+        if (child !== own) return
+        options.failed(`${name}: its process ended with ${code}`)
+        for (const answer of answers.values()) answer(null)
+        answers.clear()
+      })
       await answered(0)
     },
     obey: async (order) => {
       const id = ++orders
+      if (child?.connected !== true) return null
       const answer = answered(id)
-      child?.send({ id, order })
+      child.send({ id, order })
       return await answer
     },
     kill: async () => {
