@@ -22,6 +22,8 @@ export class Documents {
   readonly #queue: LoadQueue
   readonly #open = new Map<string, OpenDocument>()
   readonly #loading = new Map<string, Promise<OpenDocument>>()
+  /** Documents that stand otherwise in the store since they began to be loaded. */
+  readonly #replaced = new Set<string>()
   /** What was stored while a document was being loaded; it may have missed the load. Gone where the document was erased meanwhile. */
   readonly #missed = new Map<string, { updates: readonly StoredUpdate[]; revision: number }[]>()
 
@@ -75,6 +77,8 @@ export class Documents {
     for (const name of names) {
       const document = this.#open.get(name)
       if (document !== undefined) this.reload(document)
+      // What is being read may be of before.
+      else if (this.#loading.has(name)) this.#replaced.add(name)
     }
   }
 
@@ -164,8 +168,10 @@ export class Documents {
       if (other !== undefined) return other
       for (const { updates, revision } of missed) if (!document.include(updates, revision)) this.reload(document)
       this.#open.set(name, document)
+      if (this.#replaced.has(name)) this.reload(document)
       return document
     } finally {
+      this.#replaced.delete(name)
       this.#missed.delete(name)
     }
   }

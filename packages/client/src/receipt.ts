@@ -43,6 +43,8 @@ export class Confirmations {
   readonly #store: Pick<LocalStore, 'load' | 'refused'>
   /** Why a document forked last: what is written on a branch that has ended is refused too. */
   readonly #forks = new Map<string, TidemarkError>()
+  /** Numbers of this writer that were taken out of their document: a later acknowledgement does not cover them. */
+  readonly #gone = new Map<number, TidemarkError>()
   /** Refusals that other tabs told of, while it is looked up whether they are so still. */
   readonly #heard = new Map<string, TidemarkError>()
   #finding: Promise<void> | null = null
@@ -86,6 +88,7 @@ export class Confirmations {
   forked(name: string, updates: readonly UpdateKey[], error: TidemarkError): void {
     this.#forks.set(name, error)
     const gone = new Set(updates.flatMap(({ writer, n }) => (writer === this.#writer ? [n] : [])))
+    for (const n of gone) this.#gone.set(n, error)
     const expected = this.#expected.get(name) ?? []
     this.#keep(
       name,
@@ -166,6 +169,8 @@ export class Confirmations {
 
   #confirmation({ name, n, isAside }: StoredAt): Promise<void> {
     if (isAside) return Promise.reject(this.#forks.get(name) ?? onEndedBranch(name))
+    const taken = this.#gone.get(n)
+    if (taken !== undefined) return Promise.reject(taken)
     if (n <= (this.#upTo.get(name) ?? 0)) return Promise.resolve()
     const refusal = this.#isClosed ? closedError() : this.#refusals.get(name)
     if (refusal !== undefined) return Promise.reject(refusal)

@@ -21,7 +21,6 @@ import { mergeGrouped } from '@tidemark/updates'
 import * as Y from 'yjs'
 import { applyStored } from './damage.ts'
 import type { Confirmations, Receipt } from './receipt.ts'
-import type { StoredAt } from './saver.ts'
 import type { StoredDocuments } from './stored.ts'
 
 /** Edits of one document that the relay refused together, with those that build on them. */
@@ -57,7 +56,8 @@ export interface RefusedChanges extends Observable<readonly RefusedChange[]> {
    * Makes it part of its document again, as it was written, and sends it; where it is refused again, it comes back to the list.
    * The receipt says what became of it. Nothing happens when it is no longer in the list.
    *
-   * @throws {TidemarkError} `store/…` when the database does not take it; it stays in the list then.
+   * @throws {TidemarkError} `relay/purged` where the document was erased for good, `store/…` when the database does not take it;
+   *   it stays in the list then.
    */
   tryAgain(change: RefusedChange): Promise<Receipt>
   /** Forgets it for good, on this device, which is the only one that has it; not where more came to it since it was listed. */
@@ -128,14 +128,18 @@ export class RefusedList implements RefusedChanges {
   }
 
   async tryAgain(change: ChangeKey): Promise<Receipt> {
-    const { confirmations, checkOpen } = this.#options
-    checkOpen()
-    return confirmations.receipt((await this.#readmit(change)).map((at) => Promise.resolve(at)))
+    this.#options.checkOpen()
+    return await this.#readmit(change)
   }
 
   /** Of all of them; rejects when the database does not take one. */
   async tryAllAgain(): Promise<void> {
-    for (const change of await this.#options.store.refused()) await this.#readmit(change)
+    for (const change of await this.#options.store.refused()) {
+      // What was erased for good takes nothing any more.
+      await this.#readmit(change).catch((error: unknown) => {
+        if (!(error instanceof TidemarkError) || error.code !== 'relay/purged') throw error
+      })
+    }
   }
 
   async discard(shown: RefusedChange): Promise<void> {
@@ -151,23 +155,28 @@ export class RefusedList implements RefusedChanges {
   }
 
   /** One at a time: twice at once would put it into its document twice. */
-  #readmit(change: ChangeKey): Promise<readonly StoredAt[]> {
+  #readmit(change: ChangeKey): Promise<Receipt> {
     const readmitted = this.#readmitting.then(() => this.#readmitOne(change))
     this.#readmitting = readmitted.catch(() => undefined) // reason: whoever asked hears of it
     return readmitted
   }
 
-  async #readmitOne({ name, branch }: ChangeKey): Promise<readonly StoredAt[]> {
-    const { store, nextKey, readmitted } = this.#options
+  async #readmitOne({ name, branch }: ChangeKey): Promise<Receipt> {
+    const { store, nextKey, readmitted, confirmations } = this.#options
     const change = await this.#find({ name, branch })
-    if (change === null) return []
-    const current = (await store.load([name])).get(name)?.record.branch ?? 0
+    if (change === null) return confirmations.settled
+    const record = (await store.load([name])).get(name)?.record
+    if (record?.problem === 'relay/purged') throw new TidemarkError('relay/purged', `${name} was erased: the change can only be exported`)
+    const current = record?.branch ?? 0
     const updates = change.updates.map(({ bytes }): StoredUpdate => ({ ...nextKey(), name, bytes, origin: 'local', branch: current }))
     // In one commit, so that it is never nowhere; where the document forked again meanwhile, it goes to that refused change.
-    const { revisions, aside } = await store.commit({ updates, discards: keysOf(change) })
+    const docs = record?.problem == null ? [] : [{ name, problem: null }]
+    const { revisions, aside } = await store.commit({ updates, docs, discards: keysOf(change) })
+    // Before anybody can be told of its fate.
+    const receipt = confirmations.receipt(updates.map(({ n }) => Promise.resolve({ name, n, isAside: aside.has(name) })))
     if (!aside.has(name)) readmitted({ updates, revisions })
-    await this.#hasChanged()
-    return updates.map(({ n }) => ({ name, n, isAside: aside.has(name) }))
+    void this.#hasChanged()
+    return receipt
   }
 
   async #find({ name, branch }: ChangeKey): Promise<StoredChange | null> {

@@ -91,7 +91,10 @@ class Session implements Space {
       nextKey,
       isChosen,
       stored: (stored, rows) => this.#savedHere(stored, rows),
-      aside: (names) => this.#branched(names),
+      aside: (names) => {
+        this.#branched(names)
+        this.#tabs.post({ type: 'refused-changed' })
+      },
     })
     this.#documents = new Documents({
       store,

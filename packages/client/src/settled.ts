@@ -26,9 +26,10 @@ export function settled(status: Observable<SpaceStatus>, pending: () => Promise<
     const look = (): void => {
       const { saving, phase, pending: totals, problem, refused } = status.get()
       if (saving) return
+      if (phase === 'local') return done(resolve)
       // The leading tab says why a moment later.
       if (totals.documents === 0 && refused > 0) return problem === null ? undefined : done(() => reject(problem))
-      if (totals.documents === 0 || phase === 'local') return done(resolve)
+      if (totals.documents === 0) return done(resolve)
       if (problem === null) return
       // One document that is refused holds back no other: it is over when nothing else waits.
       pending().then(

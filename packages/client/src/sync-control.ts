@@ -73,6 +73,7 @@ export class SyncControl implements SpaceSync {
   /** Counted together with what is pending. */
   #refused = 0
   #isCounting = false
+  #counting: Promise<void> = Promise.resolve()
   #isCountAgain = false
   #isClosed = false
   #isLocked = false
@@ -115,8 +116,19 @@ export class SyncControl implements SpaceSync {
   }
 
   settled({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    const all = Promise.race([settled(this.#status, () => this.pending(settledLimit)), this.#closed.promise])
+    const all = Promise.race([this.#settled(), this.#closed.promise])
     return timeoutMs === undefined ? all : within(all, timeoutMs, this.#options.platform.clock)
+  }
+
+  /** A status may be of before the last count, so what it says is counted once more. */
+  async #settled(): Promise<void> {
+    for (;;) {
+      await this.#recounted()
+      await settled(this.#status, () => this.pending(settledLimit))
+      await this.#recounted()
+      const { saving, phase, pending, refused } = this.#status.get()
+      if (this.#isClosed || (!saving && (phase === 'local' || pending.documents + refused === 0))) return
+    }
   }
 
   retryNow(): void {
@@ -327,9 +339,14 @@ export class SyncControl implements SpaceSync {
     this.#isCountAgain = true
     if (this.#isCounting) return
     this.#isCounting = true
-    this.#countAll().catch((error: unknown) => {
+    this.#counting = this.#countAll().catch((error: unknown) => {
       if (!this.#isClosed) reportUncaught(error)
     })
+  }
+
+  #recounted(): Promise<void> {
+    this.#count()
+    return this.#counting
   }
 
   async #countAll(): Promise<void> {

@@ -229,4 +229,37 @@ describe('a refused write', () => {
     expect(codes.flatMap((code, i) => (code === 'confirmed' ? [] : [i]))).toEqual([70])
     expect(pushes).toBeLessThan(30)
   })
+
+  test('[P7] that no relay can read stops nothing else', async () => {
+    const picky = new Picky()
+    const space = await tab(picky.device('ann'))
+    const [report, other] = [await space.create(Report, { title: 'Roof', notes: 'dry' }), await space.create(Report, { title: 'Cellar' })]
+    await Promise.all([report.created.confirmed, other.created.confirmed])
+    space.sync.pause()
+    const bad = report.write(() => report.shared.notes.format(0, 3, { link: { href: 'x', ['__proto__']: 'y' } }))
+    await bad.saved
+    const odd = report.write(() => report.doc.getMap('__proto__').set('__proto__', 1))
+    await odd.saved
+    const good = other.set({ title: 'Cellar, wet' })
+    space.sync.resume()
+    expect(await codeOf(good)).toBe('confirmed')
+    expect(await codeOf(odd)).toBe('relay/invalid')
+    await live(space)
+  })
+
+  test('[P7] that was erased meanwhile stays in the list, and is not put into what is gone', async () => {
+    const picky = new Picky()
+    const space = await tab(picky.device('ann'))
+    const report = await space.create(Report, { title: 'Roof' })
+    await report.created.confirmed
+    expect(await codeOf(report.set({ title: 'BAD' }))).toBe('relay/refused')
+    await isRefused(space, 1)
+    const [change] = space.refused.get()
+    if (change === undefined) throw new Error('nothing is listed')
+    await picky.network.relay?.purge('acme', change.name, 'operator')
+    await expect.poll(() => space.open(Report, report.id).catch((error: TidemarkError) => error.code)).toBe('relay/purged')
+    await expect(space.refused.tryAgain(change)).rejects.toMatchObject({ code: 'relay/purged' })
+    space.sync.retryNow()
+    await isRefused(space, 1)
+  })
 })

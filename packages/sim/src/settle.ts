@@ -91,9 +91,11 @@ function unrestOf(world: World): string {
 function unrestOfTab(world: World, tab: Tab): string {
   const status = tab.space?.status.get()
   if (status === undefined || tab.isClosing) return `${tab.name} is ${tab.isClosing ? 'closing' : 'opening'}`
-  const isKept = status.problem?.code === 'relay/purged' && world.purges.documents.length > 0
+  const { refused } = tab.device.disk
+  const isAside = refused.some(({ name }) => !world.purges.has(name))
+  // What was refused in a document that was erased since can only be exported or discarded.
+  const isKept = (status.problem?.code === 'relay/purged' && world.purges.documents.length > 0) || (refused.length > 0 && !isAside)
   const problem = isKept ? status.storage.problem : (status.problem ?? status.storage.problem)
-  const isAside = tab.device.disk.refused.some(({ name }) => !world.purges.has(name))
   if (status.phase === 'live' && status.pending.documents === keptOf(world, tab) && !status.saving && problem === null && !isAside)
     return ''
   const { phase, pending, saving, role } = status

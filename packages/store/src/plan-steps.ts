@@ -62,9 +62,11 @@ export function planFold({ record, local }: StepState, fold: FoldWrite): Step | 
   }
 }
 
-/** Null when the document changed since, so that more may depend on what was refused. */
+/** Null when the document changed since, so that more may depend on what was refused, or when one of it was folded with others. */
 export function planFork({ record, local }: StepState, { name, follows, refused, code }: ForkWrite, atMs: number): Step | null {
-  if (follows !== record.revision) return null
+  const pending = new Map(pendingOf(record, local).map(({ writer, n, size }) => [`${n} ${writer}`, size]))
+  const isThere = refused.every((update) => pending.get(`${update.n} ${update.writer}`) === sizeOf(update))
+  if (follows !== record.revision || !isThere) return null
   const shorter = withoutFromLog(
     record,
     refused.length,

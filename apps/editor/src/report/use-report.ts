@@ -21,21 +21,27 @@ export function useReport(fieldbook: Fieldbook, id: string): ReportState {
     void attempt
     let release = (): void => undefined
     let isOver = false
-    openReport(fieldbook, id).then(
-      (report) => {
-        // It goes on without something that was refused: whatever is bound to it is mounted anew.
-        const unfollow = report.branch.subscribe(() => setAttempt((count) => count + 1))
-        release = () => {
-          unfollow()
-          report.close()
-        }
-        if (isOver) release()
-        else setState({ id, state: { type: 'open', report } })
-      },
-      (error: unknown) => {
-        if (!isOver) setState({ id, state: { type: 'failed', error: asTidemarkError(error) } })
-      },
-    )
+    const open = (): void => {
+      openReport(fieldbook, id).then(
+        (report) => {
+          if (isOver) return report.close()
+          const before = release
+          // It goes on without something that was refused: whatever is bound to it is mounted anew, on a report of its own.
+          const unfollow = report.branch.subscribe(open)
+          release = () => {
+            unfollow()
+            report.close()
+          }
+          setState({ id, state: { type: 'open', report } })
+          // Only now, so that the document is never without anybody.
+          before()
+        },
+        (error: unknown) => {
+          if (!isOver) setState({ id, state: { type: 'failed', error: asTidemarkError(error) } })
+        },
+      )
+    }
+    open()
     return () => {
       isOver = true
       release()

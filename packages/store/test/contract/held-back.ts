@@ -146,6 +146,20 @@ export function heldBackContract(name: string, createHarness: CreateHarness): vo
       expect(numbers((await store.load(['a'])).get('a'))).toBe('w2')
     })
 
+    scenario('[7] of an update that was folded with others meanwhile is left out', async () => {
+      const store = await openOne()
+      await store.commit({ updates: [1, 2, 3].map((n) => local('a', 'w', n)) })
+      const read = (await store.load(['a'])).get('a')
+      await store.commit({ folds: [{ name: 'a', writer: 'w', replaces: [1, 2, 3], bytes: new Uint8Array([9, 9, 9, 9]) }] })
+      const refused = read?.updates.filter(({ n }) => n !== 2) ?? []
+      const committed = await store.commit({
+        forks: [{ name: 'a', follows: read?.record.revision ?? 0, refused, code: 'relay/forbidden' }],
+      })
+      expect(committed.forks).toEqual(new Set())
+      expect(await asideOf(store)).toBe('')
+      expect(await pendingOf(store)).toBe('a:w3')
+    })
+
     scenario('[7] that another edit came before is left out', async () => {
       const store = await openOne()
       await store.commit({ updates: [local('a', 'w', 1)] })
