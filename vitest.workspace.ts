@@ -19,6 +19,8 @@ export const projects: TestProjectConfiguration[] = [
       include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
       exclude: ['**/*.browser.test.ts', '**/node_modules/**'],
       testTimeout: 30_000,
+      // Many tests wait for a process, a line or a disk, so two go side by side also on two cores.
+      maxWorkers: 2,
     },
   },
   {

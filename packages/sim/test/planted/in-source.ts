@@ -1,8 +1,11 @@
 /** Bugs in shipped source: one line that is not what it should be. */
 import type { PlantedBug } from './planted.ts'
 
-/** Need more seeds than there are on each change. */
+/** Need more seeds, or more time, than there is on each change. */
 const rare: ReadonlySet<string> = new Set([
+  'a common place in the log counts for more than it is',
+  'what is made where documents are chosen counts as all that there is of it',
+  'who was seen in a document is seen there still when the line has broken',
   'what builds on a refused change stays in its document',
   'a tab that leads anew takes what was refused for acknowledged',
   'a pruned field forgets its decisions',
@@ -72,8 +75,8 @@ export const sourceBugs: readonly PlantedBug[] = [
     ['read-only'],
     'P2 confirmed is durable',
     'client/src/refused-changes.ts',
-    'store.commit({ updates, discards: keysOf(change) })',
-    'store.commit({ discards: keysOf(change) })',
+    'store.commit({ updates, docs, discards: keysOf(change) })',
+    'store.commit({ docs, discards: keysOf(change) })',
   ),
   inSource(
     'a tab does not take the document of a new branch',
